@@ -1,0 +1,158 @@
+"""A validated configuration. Built by `understudy.config`, read by everyone, changed by nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from typing import Literal
+
+import msgspec
+
+__all__ = [
+    "Account",
+    "Caller",
+    "Feature",
+    "Listen",
+    "Provider",
+    "Secret",
+    "Settings",
+    "TargetRule",
+    "Tenant",
+    "Tier",
+    "digest_key",
+    "is_loopback",
+]
+
+Tier = Literal["same", "substitute", "reduced"]
+
+
+def digest_key(key: str) -> str:
+    """The hex SHA-256 of a caller's key: what is kept of it.
+
+    A plain hash is enough where the key itself is long and random; `understudy keys new` makes
+    keys of 256 bits.
+    """
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host means this machine alone: 127.0.0.0/8, ::1 (RFC 6890) or `localhost`.
+
+    By the address, not by the name's first letters: `127.example.com` is anywhere.
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Secret:
+    """A string that shows itself to nobody: not in repr, logs, JSON, pickles or comparisons."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one line that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled")
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """An address to accept connections on."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Who may call the relay. `key_digest` is the hex SHA-256 of the key."""
+
+    name: str
+    key_digest: str
+    tenant: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One credential at a provider, a failure domain of its own."""
+
+    name: str
+    api_key: Secret | None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A model provider. `kind` names the manners in `understudy.providers`."""
+
+    name: str
+    kind: str
+    #: Without a slash at its end.
+    base_url: str
+    accounts: tuple[Account, ...]
+    #: Fixes the wire dialect (`messages`, `chat_completions`); None: by the caller's.
+    dialect: str | None = None
+    status_page: str | None = None
+    domain: str | None = None
+
+
+class TargetRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a feature's `targets`. `model` `*` is the model that the caller named."""
+
+    provider: str
+    model: str
+    tier: Tier
+    #: One account, or None for every account of the provider in turn.
+    account: str | None = None
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """An AI feature of the product. Durations in seconds."""
+
+    name: str
+    title: str
+    targets: tuple[TargetRule, ...]
+    models: tuple[str, ...] = ()
+    deadline: float = 120.0
+    first_token: float = 10.0
+    idle: float = 30.0
+    attempts: int = 3
+    priority: Literal["interactive", "background"] = "interactive"
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be used for a tenant.
+
+    `providers` None means all of them; `substitutes` False means tier `same` only.
+    """
+
+    name: str
+    providers: tuple[str, ...] | None = None
+    substitutes: bool = True
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of a configuration, checked."""
+
+    relay: Listen
+    web: Listen
+    providers: dict[str, Provider]
+    features: dict[str, Feature]
+    callers: tuple[Caller, ...] = ()
+    tenants: dict[str, Tenant] = {}
+    #: Things an operator should read at start (an account left out for want of a key).
+    notices: tuple[str, ...] = ()

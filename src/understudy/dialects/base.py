@@ -1,0 +1,205 @@
+"""What every dialect offers, towards callers and towards providers. All of it is sans-IO.
+
+A dialect is a record of functions (`Dialect`), so that the relay names none of them: it holds the
+caller's dialect and the target's. Where they are the same the bytes pass through, read once and
+lightly (`AnswerGlance`, `StreamGlance`); where they differ, everything goes through `core`
+(`parse_request` → `render_request`, `parse_answer` → `render_answer`, `StreamParser` →
+`StreamWriter`).
+
+Completeness is the dialect's knowledge: only a stream that showed its terminal signal, and no
+error, is whole (Anthropic: `message_stop`; chat completions: a `finish_reason` for every choice).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from understudy.core.conversation import Answer, Request, Stop, Usage
+from understudy.core.events import Event
+from understudy.core.faults import Fault, Kind, Scope
+
+__all__ = [
+    "AnswerGlance",
+    "Dialect",
+    "Envelope",
+    "ErrorView",
+    "ReadError",
+    "StreamGlance",
+    "StreamParser",
+    "StreamWriter",
+    "Traits",
+    "empty_fault",
+    "is_empty",
+    "truncated_fault",
+]
+
+#: Classifies the JSON of an error that came inside a stream or a 200 body (the provider's table).
+ReadError = Callable[[bytes], Fault]
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model of a provider takes. Tables and sources: `understudy.providers.traits`."""
+
+    #: temperature, top_p, top_k are accepted.
+    sampling: bool = True
+    #: Anthropic's `thinking: {type: enabled, budget_tokens}` is accepted.
+    thinking_budget: bool = True
+    #: `thinking: {type: disabled}` is accepted.
+    thinking_off: bool = True
+    #: `thinking: {type: adaptive}` is accepted.
+    thinking_adaptive: bool = False
+    #: A conversation may end with an assistant turn to be continued.
+    prefill: bool = True
+    #: OpenAI reasoning models take `max_completion_tokens`, not `max_tokens`.
+    completion_tokens_name: bool = False
+    #: OpenAI's `reasoning_effort` is accepted.
+    effort: bool = False
+    #: `stop` sequences are accepted.
+    stop: bool = True
+    #: Tokens of context and of output, None where not known.
+    context: int | None = None
+    max_output: int | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the relay must know of a request before it chooses a target, and no more."""
+
+    model: str
+    stream: bool
+    #: Every top-level field, untouched, in the caller's order.
+    fields: dict[str, msgspec.Raw]
+    #: The caller set stop sequences, so that an empty answer may be a right one.
+    has_stop: bool = False
+    #: The caller's own limit of output tokens: a measure of how long a whole answer may take.
+    max_tokens: int | None = None
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    """An error to be shown to a caller, in no dialect.
+
+    `kind` is Anthropic's vocabulary of error types without `_error` where both dialects have it:
+    invalid_request, authentication, permission, not_found, request_too_large, rate_limit, api,
+    overloaded, timeout, billing. `understudy` is the object that CONTRACT §4 describes.
+    """
+
+    status: int
+    kind: str
+    message: str
+    code: str | None = None
+    param: str | None = None
+    understudy: dict[str, object] = {}
+
+
+class AnswerGlance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a light reading of a whole 200 body shows. `error` is the body's error, as JSON."""
+
+    has_content: bool = False
+    stop: Stop | None = None
+    usage: Usage | None = None
+    error: bytes | None = None
+
+
+class StreamGlance(Protocol):
+    """Reads a passing stream once, lightly. Attributes are cumulative."""
+
+    #: Some content has been seen (text, thinking, a tool call, a refusal).
+    has_content: bool
+    #: The terminal signal has been seen: the answer is whole.
+    ended: bool
+    #: An error event, classified. Bytes from its event on are not forwarded.
+    fault: Fault | None
+    stop: Stop | None
+    usage: Usage | None
+    #: Bytes for the caller that only `finish` brought; what passes as it is has none.
+    tail: bytes
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes as they come; return those of whole events, ready to be forwarded.
+
+        Never raises: garbage, or an event over the size cap, shows in `fault` as MALFORMED.
+        """
+        ...
+
+    def finish(self) -> Fault | None:
+        """The provider closed in order: None if the answer is whole, else TRUNCATED."""
+        ...
+
+
+class StreamParser(Protocol):
+    """A provider's stream to core events."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take bytes as they come, in any split. Never raises: garbage gives `Failed(MALFORMED)`,
+        once, and nothing after it; memory stays bounded.
+        """
+        ...
+
+    def finish(self) -> list[Event]:
+        """The provider closed in order. Gives what the end implies (a missing `Ended` where the
+        dialect's rule allows one), else `[Failed(TRUNCATED)]`; [] where `Ended` was given.
+        """
+        ...
+
+
+class StreamWriter(Protocol):
+    """Core events to the caller's stream."""
+
+    def write(self, events: Iterable[Event]) -> bytes:
+        """The bytes for these events; none for `Failed`: see `Dialect.render_stream_error`."""
+        ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire dialect. Functions, so that a reader finds each by name in its module."""
+
+    name: str
+
+    # -- the caller's side
+    #: Raises BadRequestError.
+    read_envelope: Callable[[bytes], Envelope]
+    #: Raises BadRequestError.
+    parse_request: Callable[[bytes], Request]
+    render_answer: Callable[[Answer], bytes]
+    stream_writer: Callable[[Request], StreamWriter]
+    #: The JSON body for an error.
+    render_error: Callable[[ErrorView], bytes]
+    #: The in-stream event for an error; never followed by a terminal event.
+    render_stream_error: Callable[[ErrorView], bytes]
+
+    # -- the provider's side
+    #: (request, model, traits) → (body, names of what was adapted). Raises InexpressibleError.
+    render_request: Callable[[Request, str, Traits], tuple[bytes, list[str]]]
+    #: (fields, model, traits or None) → (body, names of what was adapted): the same dialect on
+    #: both sides. Only `model` changes, and what `traits` (None: the caller's own model) reject.
+    readdress: Callable[[dict[str, msgspec.Raw], str, Traits | None], tuple[bytes, list[str]]]
+    #: Raises FaultError(MALFORMED).
+    parse_answer: Callable[[bytes], Answer]
+    #: Raises FaultError(MALFORMED).
+    glance_answer: Callable[[bytes], AnswerGlance]
+    stream_parser: Callable[[ReadError], StreamParser]
+    stream_glance: Callable[[ReadError], StreamGlance]
+
+
+def is_empty(*, has_content: bool, stop: Stop | None, has_stop: bool) -> bool:
+    """Whether an ended answer is EMPTY: a plain end without content.
+
+    An answer cut by a token limit, by a stop sequence, a tool call or a refusal may rightly carry
+    no text (reference: 200 with empty content; legitimate when max_tokens=1, and for reasoning
+    models that spent the limit on thought).
+    """
+    return not has_content and stop in {Stop.END, None} and not has_stop
+
+
+def truncated_fault(message: str) -> Fault:
+    """The stream ended without its terminal signal."""
+    return Fault(kind=Kind.TRUNCATED, scope=Scope.MODEL, status=200, message=message)
+
+
+def empty_fault() -> Fault:
+    """The answer ended properly and held nothing."""
+    return Fault(
+        kind=Kind.EMPTY, scope=Scope.MODEL, status=200, message="the answer held no content"
+    )

@@ -1,0 +1,74 @@
+"""The same request in the same dialect for another model: the fields pass as they came."""
+
+from __future__ import annotations
+
+import msgspec
+
+from understudy.dialects.base import Traits
+from understudy.dialects.fields import readdress_model
+
+__all__ = ["readdress"]
+
+#: What reasoning models refuse beside `temperature` (developers.openai.com, reasoning guide).
+_SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")
+
+#: Two names of one limit; a model takes the one or the other.
+_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+
+#: Without any of these a request fits every model.
+_MAY_NOT_FIT = frozenset({*_SAMPLING, *_LIMITS, "reasoning_effort", "stop"})
+
+_NULL = b"null"
+_NUMBER = msgspec.json.Decoder(int)
+
+
+def readdress(
+    fields: dict[str, msgspec.Raw], model: str, traits: Traits | None
+) -> tuple[bytes, list[str]]:
+    """The body for `model`, and the names of what its `traits` made us change.
+
+    Fields keep their order and their bytes; without traits only `model` changes.
+    """
+    wanted = readdress_model(fields, model)
+    adapted: list[str] = []
+    if traits is not None and not _MAY_NOT_FIT.isdisjoint(wanted):
+        wanted = _fitted(wanted, traits, adapted)
+    return msgspec.json.encode(wanted), adapted
+
+
+def _fitted(
+    fields: dict[str, msgspec.Raw], traits: Traits, adapted: list[str]
+) -> dict[str, msgspec.Raw]:
+    refused: set[str] = set()
+    if not traits.sampling:
+        refused.update(_SAMPLING)
+    if not traits.effort:
+        refused.add("reasoning_effort")
+    if not traits.stop:
+        refused.add("stop")
+    limit = "max_completion_tokens" if traits.completion_tokens_name else "max_tokens"
+    fitted: dict[str, msgspec.Raw] = {}
+    for name, raw in fields.items():
+        if bytes(memoryview(raw)[:5]) == _NULL:
+            fitted[name] = raw
+        elif name in refused:
+            adapted.append(name)
+        elif name not in _LIMITS:
+            fitted[name] = raw
+        elif name == limit or limit not in fields:
+            fitted[limit] = _capped(raw, traits.max_output)
+            if name != limit or fitted[limit] is not raw:
+                adapted.append(name)
+        else:
+            adapted.append(name)  # Both were given: the one that this model takes counts.
+    return fitted
+
+
+def _capped(raw: msgspec.Raw, most: int | None) -> msgspec.Raw:
+    """A token limit no higher than the model's; what is no number is the provider's to judge."""
+    if most is None:
+        return raw
+    try:
+        return raw if _NUMBER.decode(raw) <= most else msgspec.Raw(b"%d" % most)
+    except msgspec.DecodeError:
+        return raw

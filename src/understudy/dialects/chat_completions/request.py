@@ -1,0 +1,195 @@
+"""A caller's request, read as lightly as choosing a target allows, and in full."""
+
+from __future__ import annotations
+
+import msgspec
+
+from understudy.core.conversation import (
+    BadRequestError,
+    InexpressibleError,
+    JsonFormat,
+    Request,
+    ThinkingMode,
+    ToolChoice,
+    ToolDefinition,
+)
+from understudy.dialects.base import Envelope
+from understudy.dialects.chat_completions.shapes import (
+    ChatRequest,
+    ResponseFormat,
+    Tool,
+    ToolChoiceObject,
+)
+from understudy.dialects.chat_completions.turns import read_messages
+from understudy.dialects.fields import (
+    decode_body,
+    decode_fields,
+    is_filled_array,
+    known_here_only,
+    present,
+    require_array,
+    require_model,
+)
+
+__all__ = ["parse_request", "read_envelope"]
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    model: str
+    messages: msgspec.Raw
+    stream: bool | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_REQUEST = msgspec.json.Decoder(ChatRequest)
+_EMPTY = frozenset({b"", b"null"})
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """What the relay must know before it chooses a target.
+
+    Raises:
+        BadRequestError: no JSON object, or `model`, `messages`, `stream` or a limit is wrong.
+    """
+    fields = decode_fields(body)
+    light = decode_body(_ENVELOPE, body)
+    if not light.model.strip():
+        require_model(fields)
+    if not is_filled_array(light.messages):
+        require_array(fields, "messages")
+    limit = light.max_completion_tokens
+    return Envelope(
+        model=light.model,
+        stream=bool(light.stream),
+        fields=fields,
+        has_stop="stop" in fields and present(fields, "stop") is not None,
+        max_tokens=light.max_tokens if limit is None else limit,
+    )
+
+
+def parse_request(body: bytes) -> Request:
+    """The whole request in the core's words; null is the same as absent.
+
+    Raises:
+        BadRequestError: a field is wrong; `field` is its path.
+        InexpressibleError: a field, part or tool that no other dialect has words for.
+    """
+    fields = decode_fields(body)
+    require_model(fields)
+    require_array(fields, "messages")
+    wire = _decode(body)
+    for name in ("functions", "function_call"):
+        if present(fields, name) is not None:
+            raise known_here_only(name, "the deprecated form of tools")
+    system, messages = read_messages(wire.messages)
+    return Request(
+        model=wire.model,
+        messages=messages,
+        system=system,
+        tools=tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(wire.tools or ())),
+        tool_choice=_tool_choice(wire),
+        max_tokens=(
+            wire.max_tokens if wire.max_completion_tokens is None else wire.max_completion_tokens
+        ),
+        temperature=wire.temperature,
+        top_p=wire.top_p,
+        top_k=wire.top_k,
+        stop=(wire.stop,) if isinstance(wire.stop, str) else tuple(wire.stop or ()),
+        stream=bool(wire.stream),
+        include_usage=bool(wire.stream_options and wire.stream_options.include_usage),
+        json_format=_json_format(wire.response_format),
+        thinking=_thinking(wire.reasoning_effort),
+        user=wire.user,
+        extras={
+            name: raw
+            for name, raw in fields.items()
+            if name not in ChatRequest.__struct_fields__ and present(fields, name) is not None
+        },
+    )
+
+
+def _decode(body: bytes) -> ChatRequest:
+    try:
+        return decode_body(_REQUEST, body)
+    except InexpressibleError as error:
+        if error.field.endswith(".role"):
+            raise BadRequestError(
+                error.field,
+                "Expected `system`, `developer`, `user`, `assistant` or `tool`",
+            ) from None
+        raise
+
+
+def _tool(tool: Tool, path: str) -> ToolDefinition:
+    if tool.type != "function":
+        raise known_here_only(path, f"the type {tool.type!r}")
+    function = tool.function
+    if function is None:
+        raise BadRequestError(f"{path}.function", "Field required")
+    cache = tool.cache_control
+    definition = ToolDefinition(
+        name=function.name,
+        description=function.description,
+        strict=function.strict,
+        cache=None if bytes(cache) in _EMPTY else cache,
+    )
+    schema = _object(function.parameters, f"{path}.function.parameters")
+    return definition if schema is None else msgspec.structs.replace(definition, schema=schema)
+
+
+def _object(raw: msgspec.Raw, path: str) -> msgspec.Raw | None:
+    if bytes(raw) in _EMPTY:
+        return None
+    if not bytes(raw).startswith(b"{"):
+        raise BadRequestError(path, "Expected `object`")
+    return raw
+
+
+def _tool_choice(wire: ChatRequest) -> ToolChoice | None:
+    choice, parallel = wire.tool_choice, wire.parallel_tool_calls
+    if choice is None:
+        return None if parallel is None else ToolChoice(parallel=parallel)
+    if isinstance(choice, str):
+        match choice:
+            case "auto":
+                return ToolChoice(mode="auto", parallel=parallel)
+            case "none":
+                return ToolChoice(mode="none", parallel=parallel)
+            case "required":
+                return ToolChoice(mode="any", parallel=parallel)
+        raise BadRequestError("tool_choice", "Expected `none`, `auto`, `required` or an object")
+    return _named_choice(choice, parallel=parallel)
+
+
+def _named_choice(choice: ToolChoiceObject, *, parallel: bool | None) -> ToolChoice:
+    if choice.type != "function":
+        raise known_here_only("tool_choice", f"the type {choice.type!r}")
+    if choice.function is None:
+        raise BadRequestError("tool_choice.function", "Field required")
+    return ToolChoice(mode="tool", name=choice.function.name, parallel=parallel)
+
+
+def _json_format(wanted: ResponseFormat | None) -> JsonFormat | None:
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return JsonFormat()
+    if wanted.type != "json_schema":
+        raise known_here_only("response_format", f"the type {wanted.type!r}")
+    described = wanted.json_schema
+    if described is None:
+        raise BadRequestError("response_format.json_schema", "Field required")
+    return JsonFormat(
+        schema=_object(described.schema, "response_format.json_schema.schema"),
+        name=described.name,
+        description=described.description,
+        strict=described.strict,
+    )
+
+
+def _thinking(effort: str | None) -> ThinkingMode | None:
+    if effort is None:
+        return None
+    return ThinkingMode(mode="disabled" if effort == "none" else None, effort=effort)

@@ -1,0 +1,64 @@
+"""What the relay must know of a messages request before it chooses a target."""
+
+from __future__ import annotations
+
+import msgspec
+
+from understudy.core.conversation import BadRequestError
+from understudy.dialects.base import Envelope
+from understudy.dialects.fields import (
+    decode_body,
+    decode_fields,
+    is_filled_array,
+    require_array,
+    require_model,
+)
+
+__all__ = ["read_count_envelope", "read_envelope"]
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    model: str
+    messages: msgspec.Raw
+    max_tokens: int
+    stream: bool | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """Two light decodes; nothing of the conversation is read.
+
+    `max_tokens` is required by the vendor, who takes 0 to fill a cache without an answer.
+
+    Raises:
+        BadRequestError: not a JSON object; `model`, `messages`, `max_tokens` or `stream` is wrong.
+    """
+    fields = decode_fields(body)
+    light = decode_body(_ENVELOPE, body)
+    if not light.model.strip():
+        require_model(fields)
+    if not is_filled_array(light.messages):
+        require_array(fields, "messages")
+    if light.max_tokens < 0:
+        raise BadRequestError("max_tokens", "Expected `int` >= 0")
+    return Envelope(
+        model=light.model,
+        stream=bool(light.stream),
+        fields=fields,
+        has_stop="stop_sequences" in fields and is_filled_array(fields["stop_sequences"]),
+        max_tokens=light.max_tokens,
+    )
+
+
+def read_count_envelope(body: bytes) -> Envelope:
+    """The same for `count_tokens`, which has neither `max_tokens` nor streams.
+
+    Raises:
+        BadRequestError: not a JSON object; `model` or `messages` is wrong.
+    """
+    fields = decode_fields(body)
+    model = require_model(fields)
+    require_array(fields, "messages")
+    return Envelope(model=model, stream=False, fields=fields)

@@ -1,0 +1,117 @@
+"""The caller's own body for another model: everything but what must change stays as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from understudy.dialects.base import Traits
+from understudy.dialects.fields import present, readdress_model
+from understudy.dialects.messages.fit import Knobs, continuation, fit
+from understudy.dialects.messages.wire import ThinkingConfig
+
+__all__ = ["readdress"]
+
+
+class _Choice(msgspec.Struct):
+    type: str = ""
+
+
+class _TextOnly(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+
+
+class _Turn(msgspec.Struct):
+    role: str = ""
+    content: str | list[_TextOnly] = ""
+
+
+_MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TURN = msgspec.json.Decoder(_Turn)
+_CHOICE = msgspec.json.Decoder(_Choice)
+_NUMBER = msgspec.json.Decoder(float)
+_INT = msgspec.json.Decoder(int)
+_THINKING = msgspec.json.Decoder(ThinkingConfig)
+
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "max_tokens": _INT,
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "top_k": _INT,
+    "thinking": _THINKING,
+}
+
+
+def readdress(
+    fields: dict[str, msgspec.Raw], model: str, traits: Traits | None
+) -> tuple[bytes, list[str]]:
+    """The body for `model` and the names of what was adapted to its `traits`.
+
+    Without traits only `model` changes. A field that cannot be read is left for the vendor to
+    answer in its own words.
+    """
+    addressed = readdress_model(fields, model)
+    names = [] if traits is None else _adapt(addressed, traits)
+    return msgspec.json.encode(addressed), names
+
+
+def _adapt(fields: dict[str, msgspec.Raw], traits: Traits) -> list[str]:
+    choice = _read(fields, "tool_choice", _CHOICE)
+    read = {name: _read(fields, name, decoder) for name, decoder in _DECODERS.items()}
+    knobs = Knobs(**read, forced_tool=choice is not None and choice.type in {"any", "tool"})
+    names = fit(knobs, traits)
+    for name in names:
+        value = getattr(knobs, name)
+        if value is None:
+            del fields[name]
+        else:
+            fields[name] = msgspec.Raw(msgspec.json.encode(value))
+    if not traits.thinking_adaptive and _drop_effort(fields):
+        names.append("output_config.effort")
+    if not traits.prefill and _ask_to_continue(fields):
+        names.append("prefill")
+    return names
+
+
+def _drop_effort(fields: dict[str, msgspec.Raw]) -> bool:
+    """Models without adaptive thinking do not know the word."""
+    config = _read(fields, "output_config", _OBJECT)
+    if config is None or config.pop("effort", None) is None:
+        return False
+    if config:
+        fields["output_config"] = msgspec.Raw(msgspec.json.encode(config))
+    else:
+        del fields["output_config"]
+    return True
+
+
+def _ask_to_continue(fields: dict[str, msgspec.Raw]) -> bool:
+    """End with a user's turn where the last one is the assistant's."""
+    messages = _read(fields, "messages", _MESSAGES)
+    if not messages:
+        return False
+    try:
+        last = _TURN.decode(messages[-1])
+    except (msgspec.DecodeError, ValueError):
+        return False
+    if last.role != "assistant":
+        return False
+    content = last.content
+    said = content if isinstance(content, str) else "".join(part.text for part in content)
+    turn = {"role": "user", "content": continuation(said)}
+    messages.append(msgspec.Raw(msgspec.json.encode(turn)))
+    fields["messages"] = msgspec.Raw(msgspec.json.encode(messages))
+    return True
+
+
+def _read(fields: dict[str, msgspec.Raw], name: str, decoder: msgspec.json.Decoder[Any]) -> Any:
+    raw = present(fields, name)
+    if raw is None:
+        return None
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None

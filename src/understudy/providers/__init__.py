@@ -1,0 +1,1 @@
+"""One vendor's manners a file: address, authorise, read its faults. Pure."""

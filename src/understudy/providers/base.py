@@ -1,0 +1,51 @@
+"""What the relay must know of a vendor: where it answers, how it is asked, how it fails.
+
+A vendor's manners are a record of functions (`Manners`), pure like everything on this floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from understudy.core.faults import Fault
+from understudy.dialects.base import Traits
+
+__all__ = ["Manners", "Reply"]
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole reply that is not a plain success. Header names in lower case.
+
+    `now` is Unix seconds, for dates in headers and messages.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    now: float
+
+
+class Manners(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of provider."""
+
+    kind: str
+    default_base_url: str | None
+    #: Wire dialects it speaks, best first: `messages`, `chat_completions`.
+    dialects: tuple[str, ...]
+    #: Whether it may be used without a key (local servers).
+    keyless: bool
+    #: (operation) → path below `base_url`. Operations: `messages`, `chat_completions`,
+    #: `count_tokens`, `models`. Raises KeyError for one that the kind does not have.
+    path: Callable[[str], str]
+    #: (api key or None) → headers that carry it, names in lower case, and the vendor's fixed ones.
+    authorise: Callable[[str | None], tuple[tuple[str, str], ...]]
+    #: Headers of the caller's that may travel to it, lower case (`anthropic-beta` …).
+    forwarded_headers: frozenset[str]
+    #: Any non-2xx reply, or a 2xx whose body is not an answer.
+    read_fault: Callable[[Reply], Fault]
+    #: The JSON of an error inside a 200 stream or body.
+    read_error: Callable[[bytes], Fault]
+    #: What a model takes.
+    traits: Callable[[str], Traits]
