@@ -1,0 +1,1 @@
+"""Decisions, pure: time, health and chance are passed in, nothing is awaited."""

@@ -1,0 +1,53 @@
+"""Retry budgets: same-target retries stay a small share of first attempts.
+
+At most 10 % of a target's first attempts within a minute, or three at a time where traffic is thin
+(Google SRE book, "Handling Overload": 10 % a client; Envoy's retry budget: at least 3 concurrent).
+Failover to another target is not charged: in an outage every request must move.
+"""
+
+from __future__ import annotations
+
+from understudy.policy.tally import Tally
+
+__all__ = ["RetryBudget"]
+
+RETRY_SHARE = 0.1
+CONCURRENT_FLOOR = 3
+
+
+class RetryBudget:
+    """The budget of every target, by its key."""
+
+    def __init__(self) -> None:
+        #: good: first attempts; bad: retries.
+        self._tallies: dict[str, Tally] = {}
+        self._concurrent: dict[str, int] = {}
+
+    def first(self, key: str, now: float) -> None:
+        """A first attempt at the target begins."""
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally()
+        tally.add_good(now)
+
+    def allows(self, key: str, now: float) -> bool:
+        """Whether one more retry at the target is within the budget."""
+        if self._concurrent.get(key, 0) < CONCURRENT_FLOOR:
+            return True
+        tally = self._tallies.get(key)
+        if tally is None:
+            return False
+        firsts, retries = tally.counts(now)
+        return retries + 1 <= RETRY_SHARE * firsts
+
+    def retry(self, key: str, now: float) -> None:
+        """A retry is promised (it counts from when it starts to wait)."""
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally()
+        tally.add_bad(now)
+        self._concurrent[key] = self._concurrent.get(key, 0) + 1
+
+    def retried(self, key: str) -> None:
+        """A retry has ended, or was given up."""
+        self._concurrent[key] = max(0, self._concurrent.get(key, 0) - 1)

@@ -1,0 +1,491 @@
+"""When a target or an account is left alone, for how long, and who may try it again."""
+
+from itertools import repeat
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from understudy.core.faults import OUTAGE_LIKE, Kind, Scope
+from understudy.core.outcomes import Result
+from understudy.policy.breaker import BreakerState
+from unit.policy.policy_world import NOW, World, fault, named, target
+
+PRIMARY = target("anthropic@main/sonnet")
+SAME_ACCOUNT = target("anthropic@main/haiku")
+OTHER_ACCOUNT = target("anthropic@backup/sonnet")
+OTHER = target("openai@main/gpt")
+
+OUTAGE = fault(Kind.OUTAGE)
+#: What holds a target or an account by itself, at once.
+HOLDING = {Kind.THROTTLED, Kind.ACCOUNT, Kind.CONFIG}
+#: What says nothing about the target.
+SAYS_NOTHING = sorted(set(Kind) - OUTAGE_LIKE - HOLDING)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def is_shut(world: World, where=PRIMARY) -> bool:
+    return world.board.obstacle(where, world.now) is not None
+
+
+def rest(world: World, where=PRIMARY) -> float:
+    return world.board.opens_again_in(where, world.now)
+
+
+def state(world: World, where=PRIMARY) -> BreakerState:
+    return world.board.of_target(where).state
+
+
+def open_again(world: World) -> None:
+    """The primary breaks down, and its time passes: the next attempt is a trial."""
+    world.break_down(PRIMARY)
+    world.pass_by(rest(world))
+
+
+# -- opening ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(OUTAGE_LIKE))
+def test_five_faults_in_a_row_open_a_target(world, kind):
+    for _ in range(5):
+        assert not is_shut(world)
+        world.attempt(PRIMARY, fault(kind))
+    assert is_shut(world)
+    assert not is_shut(world, SAME_ACCOUNT)
+
+
+def test_a_success_between_faults_begins_the_count_anew(world):
+    for _ in range(4):
+        world.attempt(PRIMARY, OUTAGE, seconds=30.0)
+    world.attempt(PRIMARY)
+    for _ in range(4):
+        assert not is_shut(world)
+        world.attempt(PRIMARY, OUTAGE, seconds=30.0)
+    assert not is_shut(world)
+
+
+def test_half_of_ten_calls_within_a_minute_open_a_target(world):
+    for _ in range(4):
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(PRIMARY)
+    world.attempt(PRIMARY)
+    assert not is_shut(world)
+    world.attempt(PRIMARY, OUTAGE)
+    assert is_shut(world)
+
+
+def test_nine_calls_are_too_few_to_speak_of_a_rate(world):
+    for _ in range(4):
+        world.attempt(PRIMARY)
+        world.attempt(PRIMARY, OUTAGE)
+    world.attempt(PRIMARY, OUTAGE)
+    assert not is_shut(world)
+
+
+def test_less_than_half_keeps_a_target_in_rotation(world):
+    for _ in range(30):
+        world.attempt(PRIMARY)
+        world.attempt(PRIMARY)
+        world.attempt(PRIMARY, OUTAGE)
+        assert not is_shut(world)
+
+
+def test_what_failed_more_than_a_minute_ago_does_not_count_for_the_rate(world):
+    for _ in range(4):
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(PRIMARY)
+    world.pass_by(60.0)
+    for _ in range(6):
+        world.attempt(PRIMARY)
+    world.attempt(PRIMARY, OUTAGE)
+    assert not is_shut(world)
+
+
+def test_twenty_five_straight_server_errors_do_not_stay_in_rotation(world):
+    sent = 0
+    for _ in range(25):
+        if not is_shut(world):
+            sent += 1
+            world.attempt(PRIMARY, OUTAGE)
+        world.pass_by(0.1)
+    assert sent == 5
+
+
+# -- how long ---------------------------------------------------------------------------------
+
+
+def test_every_failed_trial_doubles_the_rest_up_to_five_minutes(world):
+    world.break_down(PRIMARY)
+    rests = []
+    for _ in range(7):
+        rests.append(rest(world))
+        world.pass_by(rest(world))
+        assert not is_shut(world)
+        world.attempt(PRIMARY, OUTAGE)
+    assert rests == pytest.approx([15.0, 30.0, 60.0, 120.0, 240.0, 300.0, 300.0])
+
+
+@pytest.mark.parametrize(("draw", "first", "longest"), [(0.0, 12.0, 240.0), (0.5, 15.0, 300.0)])
+def test_rests_are_jittered_by_a_fifth(draw, first, longest):
+    world = World(repeat(draw))
+    world.break_down(PRIMARY)
+    assert rest(world) == pytest.approx(first)
+    for _ in range(6):
+        world.pass_by(rest(world))
+        world.attempt(PRIMARY, OUTAGE)
+    assert rest(world) == pytest.approx(longest)
+
+
+@given(draw=st.floats(0.0, 1.0, exclude_max=True), failed=st.integers(0, 12))
+@settings(deadline=None)
+def test_a_rest_is_within_its_bounds_whatever_is_drawn(draw, failed):
+    world = World(repeat(draw))
+    world.break_down(PRIMARY)
+    for _ in range(failed):
+        world.pass_by(rest(world))
+        world.attempt(PRIMARY, OUTAGE)
+    middle = min(300.0, 15.0 * 2**failed)
+    assert 0.8 * middle - 1e-6 <= rest(world) <= 1.2 * middle + 1e-6
+
+
+def test_an_outage_of_weeks_changes_nothing(world):
+    world.break_down(PRIMARY)
+    for _ in range(5000):
+        world.pass_by(rest(world))
+        world.attempt(PRIMARY, OUTAGE)
+    assert rest(world) == pytest.approx(300.0)
+    world.pass_by(300.0)
+    world.attempt(PRIMARY)
+    assert not is_shut(world)
+
+
+def test_a_recovery_makes_the_next_rest_short_again(world):
+    open_again(world)
+    world.attempt(PRIMARY, OUTAGE)
+    world.pass_by(rest(world))
+    world.attempt(PRIMARY)
+    world.break_down(PRIMARY)
+    assert rest(world) == pytest.approx(15.0)
+
+
+# -- the trial --------------------------------------------------------------------------------
+
+
+def test_after_the_rest_not_every_caller_comes_at_once_but_one(world):
+    open_again(world)
+    assert not is_shut(world)
+    world.board.started(PRIMARY, world.now)
+    assert state(world) is BreakerState.HALF_OPEN
+    for _ in range(20):
+        world.pass_by(0.1)
+        assert is_shut(world)
+    assert "another request is trying it now" in world.board.obstacle(PRIMARY, world.now)
+
+
+def test_a_trial_that_succeeds_closes(world):
+    open_again(world)
+    world.attempt(PRIMARY, seconds=3.0)
+    assert state(world) is BreakerState.CLOSED
+    assert not is_shut(world)
+    assert rest(world) == 0.0
+
+
+def test_what_led_to_an_opening_is_forgotten_with_it(world):
+    for _ in range(4):
+        world.attempt(PRIMARY)
+        world.attempt(PRIMARY, OUTAGE)
+    world.attempt(PRIMARY, OUTAGE)
+    world.attempt(PRIMARY, OUTAGE)
+    assert is_shut(world)
+    world.pass_by(rest(world))
+    world.attempt(PRIMARY)
+    # Neither the streak nor the rate goes on from where it was.
+    for _ in range(4):
+        world.attempt(PRIMARY, OUTAGE)
+        assert not is_shut(world)
+
+
+@pytest.mark.parametrize(
+    "end", [Result.CANCELLED, Result.ABANDONED, *(fault(kind) for kind in SAYS_NOTHING)], ids=named
+)
+def test_a_trial_that_says_nothing_leaves_its_place_to_the_next(world, end):
+    open_again(world)
+    world.attempt(PRIMARY, end)
+    assert state(world) is BreakerState.OPEN
+    assert not is_shut(world)
+    world.attempt(PRIMARY)
+    assert state(world) is BreakerState.CLOSED
+
+
+def test_a_throttled_trial_rests_as_asked_and_does_not_double_the_rest(world):
+    open_again(world)
+    world.attempt(PRIMARY, fault(Kind.THROTTLED, retry_after=7.0))
+    assert rest(world) == pytest.approx(7.0)
+    world.pass_by(7.0)
+    world.attempt(PRIMARY, OUTAGE)
+    assert rest(world) == pytest.approx(30.0)
+
+
+# -- late reports -----------------------------------------------------------------------------
+
+LATE = [Result.CONTENT, Result.CANCELLED, OUTAGE, fault(Kind.CALLER)]
+
+
+@pytest.mark.parametrize("end", LATE, ids=named)
+def test_an_attempt_that_began_before_the_opening_changes_nothing_when_it_ends(world, end):
+    began = world.now
+    world.board.started(PRIMARY, began)
+    world.pass_by(1.0)
+    world.break_down(PRIMARY)
+    before = rest(world)
+    world.end(PRIMARY, end, began)
+    assert state(world) is BreakerState.OPEN
+    assert rest(world) == before
+    world.pass_by(before)
+    world.end(PRIMARY, end, began)
+    assert not is_shut(world)
+
+
+@pytest.mark.parametrize("end", LATE, ids=named)
+def test_an_attempt_that_began_before_the_opening_does_not_decide_for_the_trial(world, end):
+    began = world.now
+    world.board.started(PRIMARY, began)
+    world.pass_by(1.0)
+    open_again(world)
+    trial = world.now
+    world.board.started(PRIMARY, trial)
+    world.pass_by(1.0)
+    world.end(PRIMARY, end, began)
+    assert state(world) is BreakerState.HALF_OPEN
+    assert is_shut(world)
+    world.end(PRIMARY, Result.CONTENT, trial)
+    assert state(world) is BreakerState.CLOSED
+
+
+def test_late_failures_of_an_outage_do_not_open_a_target_that_has_recovered(world):
+    began = world.now
+    for _ in range(10):
+        world.board.started(PRIMARY, began)
+    world.pass_by(1.0)
+    open_again(world)
+    world.attempt(PRIMARY)
+    for _ in range(10):
+        world.end(PRIMARY, OUTAGE, began)
+    assert not is_shut(world)
+
+
+# -- faults that speak for themselves ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 5.0), (0.0, 5.0), (2.0, 2.0), (107.0, 107.0)])
+def test_a_throttled_target_rests_as_long_as_the_provider_says(world, said, seconds):
+    world.attempt(PRIMARY, fault(Kind.THROTTLED, retry_after=said))
+    assert is_shut(world)
+    assert rest(world) == pytest.approx(seconds)
+    assert not is_shut(world, SAME_ACCOUNT)
+
+
+def test_being_throttled_again_and_again_does_not_grow_the_rest(world):
+    for _ in range(10):
+        world.attempt(PRIMARY, fault(Kind.THROTTLED))
+        assert rest(world) == pytest.approx(5.0)
+        world.pass_by(5.0)
+    world.break_down(PRIMARY)
+    assert rest(world) == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize(("first", "second"), [(107.0, 9.0), (9.0, 107.0)])
+def test_benching_again_keeps_the_longer_time(world, first, second):
+    began = world.now
+    for _ in range(2):
+        world.board.started(PRIMARY, began)
+    world.end(PRIMARY, fault(Kind.THROTTLED, retry_after=first), began)
+    world.end(PRIMARY, fault(Kind.THROTTLED, retry_after=second), began)
+    assert rest(world) == pytest.approx(107.0)
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 300.0), (10.0, 300.0), (3600.0, 3600.0)])
+def test_a_dead_account_is_held_with_all_its_models_and_alone(world, said, seconds):
+    world.attempt(PRIMARY, fault(Kind.ACCOUNT, retry_after=said))
+    assert rest(world) == pytest.approx(seconds)
+    assert is_shut(world)
+    assert is_shut(world, SAME_ACCOUNT)
+    assert not is_shut(world, OTHER_ACCOUNT)
+    assert not is_shut(world, OTHER)
+    world.pass_by(seconds)
+    assert not is_shut(world)
+
+
+def test_credit_balance_too_low_benches_the_account_although_it_is_a_bad_request(world):
+    broke = fault(Kind.ACCOUNT, status=400, message="Your credit balance is too low to access")
+    world.attempt(PRIMARY, broke)
+    assert is_shut(world, SAME_ACCOUNT)
+    assert "anthropic@main: account" in world.board.obstacle(SAME_ACCOUNT, world.now)
+
+
+@pytest.mark.parametrize("scope", [Scope.MODEL, Scope.ACCOUNT, Scope.PROVIDER])
+@pytest.mark.parametrize(("said", "seconds"), [(None, 300.0), (10.0, 300.0), (3600.0, 3600.0)])
+def test_a_missing_model_is_held_and_nothing_else(world, scope, said, seconds):
+    world.attempt(PRIMARY, fault(Kind.CONFIG, scope=scope, retry_after=said))
+    assert rest(world) == pytest.approx(seconds)
+    assert is_shut(world)
+    for where in (SAME_ACCOUNT, OTHER_ACCOUNT, OTHER):
+        assert not is_shut(world, where)
+
+
+def test_one_request_tries_a_dead_account_again_not_every_model_of_it(world):
+    world.attempt(PRIMARY, fault(Kind.ACCOUNT))
+    world.pass_by(300.0)
+    world.board.started(PRIMARY, world.now)
+    assert is_shut(world, SAME_ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Result.CONTENT,
+        fault(Kind.THROTTLED),
+        fault(Kind.CONFIG),
+        fault(Kind.OVERLOAD),
+        fault(Kind.TRUNCATED),
+    ],
+    ids=named,
+)
+def test_an_account_that_is_let_in_again_works(world, end):
+    world.attempt(PRIMARY, fault(Kind.ACCOUNT))
+    world.pass_by(300.0)
+    world.attempt(PRIMARY, end)
+    assert world.board.of_account(PRIMARY).state is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Result.CANCELLED,
+        Result.ABANDONED,
+        fault(Kind.INTERNAL),
+        fault(Kind.CALLER),
+        fault(Kind.ADAPTABLE),
+        fault(Kind.SLOW, scope=Scope.MODEL, status=None),
+        fault(Kind.OUTAGE, scope=Scope.NETWORK, status=None),
+        fault(Kind.OUTAGE, scope=Scope.EDGE, status=502),
+    ],
+    ids=named,
+)
+def test_an_account_is_not_said_to_work_because_something_else_failed(world, end):
+    world.attempt(PRIMARY, fault(Kind.ACCOUNT))
+    world.pass_by(300.0)
+    world.attempt(PRIMARY, end)
+    assert world.board.of_account(PRIMARY).state is BreakerState.OPEN
+    # Nor is it held for longer: the next request is the trial.
+    assert not is_shut(world, SAME_ACCOUNT)
+
+
+# -- what says nothing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "end", [Result.CANCELLED, Result.ABANDONED, *(fault(kind) for kind in SAYS_NOTHING)], ids=named
+)
+def test_callers_and_our_own_faults_never_open_anything(world, end):
+    for _ in range(50):
+        world.attempt(PRIMARY, end)
+    assert not is_shut(world)
+    assert state(world) is BreakerState.CLOSED
+    assert world.board.of_account(PRIMARY).state is BreakerState.CLOSED
+
+
+def test_callers_who_leave_do_not_hide_a_streak_of_faults(world):
+    for _ in range(5):
+        assert not is_shut(world)
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(PRIMARY, Result.CANCELLED)
+    assert is_shut(world)
+
+
+# -- when nothing else is left ----------------------------------------------------------------
+
+
+def may_panic(world: World, where=PRIMARY) -> bool:
+    return world.board.may_panic(where, world.now)
+
+
+@pytest.mark.parametrize("kind", sorted(OUTAGE_LIKE))
+def test_a_broken_target_may_be_tried_once_a_second(world, kind):
+    world.break_down(PRIMARY, kind)
+    assert not may_panic(world)
+    tried = 0
+    for _ in range(100):
+        world.pass_by(0.1)
+        if may_panic(world):
+            world.attempt(PRIMARY, fault(kind))
+            tried += 1
+    assert 9 <= tried <= 10
+
+
+def test_a_try_out_of_turn_that_succeeds_closes(world):
+    world.break_down(PRIMARY)
+    world.pass_by(1.0)
+    world.attempt(PRIMARY, seconds=0.5)
+    assert not is_shut(world)
+    assert rest(world) == 0.0
+
+
+def test_tries_out_of_turn_that_fail_leave_the_rest_as_it_stands(world):
+    world.break_down(PRIMARY)
+    for _ in range(10):
+        world.pass_by(1.0)
+        world.attempt(PRIMARY, OUTAGE)
+    assert rest(world) == pytest.approx(5.0)
+    world.pass_by(5.0)
+    world.attempt(PRIMARY, OUTAGE)
+    assert rest(world) == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("kind", sorted(HOLDING))
+def test_a_target_that_was_told_to_wait_is_not_tried_out_of_turn(world, kind):
+    world.attempt(PRIMARY, fault(kind))
+    for _ in range(4):
+        world.pass_by(1.0)
+        assert not may_panic(world)
+
+
+def test_a_dead_account_is_not_tried_out_of_turn_through_another_model(world):
+    world.break_down(SAME_ACCOUNT)
+    world.attempt(PRIMARY, fault(Kind.ACCOUNT))
+    world.pass_by(2.0)
+    assert not may_panic(world, SAME_ACCOUNT)
+
+
+def test_a_broken_target_that_turns_out_to_be_missing_is_not_tried_out_of_turn(world):
+    began = world.now
+    world.board.started(PRIMARY, began)
+    world.pass_by(1.0)
+    world.break_down(PRIMARY)
+    world.end(PRIMARY, fault(Kind.CONFIG), began)
+    assert rest(world) == pytest.approx(300.0)
+    world.pass_by(2.0)
+    assert not may_panic(world)
+    assert "config" in world.board.obstacle(PRIMARY, world.now)
+
+
+# -- in words ---------------------------------------------------------------------------------
+
+
+def test_an_obstacle_names_who_why_and_when(world):
+    world.break_down(PRIMARY, Kind.OVERLOAD)
+    assert world.board.obstacle(PRIMARY, world.now) == (
+        "anthropic@main/sonnet: overload, next try in 15 s"
+    )
+    world.attempt(OTHER, fault(Kind.ACCOUNT))
+    assert world.board.obstacle(OTHER, world.now) == "openai@main: account, next try in 300 s"
+
+
+def test_nothing_stands_against_a_target_that_nobody_has_used(world):
+    assert not is_shut(world)
+    assert rest(world) == 0.0
+    assert world.now == NOW
