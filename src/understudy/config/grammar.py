@@ -1,0 +1,273 @@
+"""Every key of the configuration: what it may hold, its default, and what it does.
+
+The loader reads by these classes and the published JSON Schema is printed from them. A key that
+does nothing yet stands here too, as `Later`, so that it is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from understudy.config.places import NAME_PATTERN, Address, BaseUrl, TargetName, Use
+from understudy.config.shapes import (
+    Choice,
+    Duration,
+    Either,
+    Later,
+    SecretText,
+    Switch,
+    Text,
+    Whole,
+)
+from understudy.config.tables import (
+    Entry,
+    Named,
+    NameRule,
+    Record,
+    Reference,
+    Referring,
+    Several,
+    Shorthand,
+)
+from understudy.core.settings import Listen, Secret, Tier
+from understudy.providers.registry import LATER_KINDS, MANNERS
+
+__all__ = [
+    "LABEL",
+    "ROOT",
+    "AccountEntry",
+    "CallerEntry",
+    "FeatureEntry",
+    "ProviderEntry",
+    "RelayEntry",
+    "RootEntry",
+    "TargetEntry",
+    "TenantEntry",
+    "WebEntry",
+]
+
+#: A key that people choose has this many characters at least: too many to be guessed over a
+#: network even where they are not random.
+SHORTEST_KEY = 16
+
+_NAME = NameRule(
+    NAME_PATTERN, "small letters, digits, `-` and `_`; a letter or digit first; 64 at most"
+)
+_LABEL_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+LABEL = NameRule(
+    _LABEL_PATTERN, "letters, digits, `.`, `-` and `_`; a letter or digit first; 64 at most"
+)
+_LABEL_TEXT = Text(f"use {LABEL.words}", _LABEL_PATTERN)
+_LATER_KEY = "leave the key out"
+_KINDS = Choice(*MANNERS, *sorted(LATER_KINDS))
+_ONE_NAME = Text("write the name of a provider", NAME_PATTERN)
+_WEB_PAGE = Text("write a URL", "https?://[!-~]+")
+
+
+class RelayEntry(Entry, frozen=True, kw_only=True):
+    """What products call."""
+
+    listen: Annotated[
+        Listen, Address(), "HOST:PORT of /v1/…; without `callers` only on this machine."
+    ] = Listen(host="127.0.0.1", port=8080)
+
+
+class WebEntry(Entry, frozen=True, kw_only=True):
+    """What people see."""
+
+    listen: Annotated[Listen, Address(), "HOST:PORT of the status page and its API."] = Listen(
+        host="127.0.0.1", port=8081
+    )
+
+
+class CallerEntry(Entry, frozen=True, kw_only=True):
+    """Who may call the relay."""
+
+    name: Annotated[str, _LABEL_TEXT, "Name of the caller, unique; it shows in the journal."]
+    key: Annotated[
+        Secret | None, SecretText(SHORTEST_KEY), "The caller's key; or else `key_digest`."
+    ] = None
+    key_digest: Annotated[
+        str | None,
+        Text(
+            "write what `understudy keys new NAME` prints: sha256: and 64 hexadecimal digits",
+            "sha256:[0-9a-f]{64}",
+        ),
+        "The key's SHA-256, as `understudy keys new` prints it; or else `key`.",
+    ] = None
+    tenant: Annotated[
+        str | None, _LABEL_TEXT, "Tenant that its requests belong to; need not be in `tenants`."
+    ] = None
+
+
+class AccountEntry(Entry, frozen=True, kw_only=True):
+    """One credential at a provider."""
+
+    api_key: Annotated[
+        Secret | None,
+        SecretText(),
+        "The provider's key. Empty: the account is left out, and said so at start.",
+    ] = None
+
+
+class ProviderEntry(Entry, frozen=True, kw_only=True):
+    """A model provider."""
+
+    kind: Annotated[
+        str,
+        Later(_KINDS, *MANNERS, remedy=f"write one of {', '.join(MANNERS)}"),
+        "Which API it speaks.",
+    ]
+    base_url: Annotated[
+        str | None, BaseUrl(), "Where its API begins, as its SDK takes it. Default: of the kind."
+    ] = None
+    accounts: Annotated[
+        dict[str, AccountEntry | None] | None,
+        Named(Record(AccountEntry), "accounts", _NAME, empty=False),
+        "Credentials by name, in order of preference; each fails on its own.",
+    ] = None
+    dialect: Annotated[
+        str | None,
+        Later(Choice("chat", "responses"), "chat", remedy="write `chat`, or leave the key out"),
+        "Fixes the dialect in which an OpenAI provider is called.",
+    ] = None
+    status_page: Annotated[
+        str | None, Later(_WEB_PAGE, remedy=_LATER_KEY), "The provider's own status page."
+    ] = None
+    domain: Annotated[
+        str | None, Later(_LABEL_TEXT, remedy=_LATER_KEY), "What it shares its fate with."
+    ] = None
+
+
+class TargetEntry(Entry, frozen=True, kw_only=True):
+    """One line of a feature's targets."""
+
+    use: Annotated[
+        Use,
+        TargetName(),
+        "`provider/model` or `provider@account/model`; model `*`: the one that the caller named.",
+    ]
+    tier: Annotated[
+        Tier | None,
+        Choice("same", "substitute", "reduced"),
+        "How near it is to the first. Default: `same` for the first target, else `substitute`.",
+    ] = None
+
+
+class FeatureEntry(Entry, frozen=True, kw_only=True):
+    """An AI feature of the product."""
+
+    title: Annotated[
+        str | None,
+        Text(
+            "write up to 80 characters on one line",
+            r"[^\x00-\x20\x7f]([^\x00-\x1f\x7f]{0,78}[^\x00-\x20\x7f])?",
+        ),
+        "What people see. Default: the name, capitalised.",
+    ] = None
+    models: Annotated[
+        tuple[str, ...],
+        Several(Text("write a model's name; `*` stands for anything", "[!-~]+"), "model names"),
+        "Other names that callers may use for it; `*` stands for anything.",
+    ] = ()
+    targets: Annotated[
+        tuple[TargetEntry, ...],
+        Several(Shorthand(Record(TargetEntry), TargetEntry, "use"), "targets", empty=False),
+        "Who may answer, in order of preference.",
+    ]
+    deadline: Annotated[float, Duration(), "The whole request, every attempt in it."] = 120.0
+    first_token: Annotated[
+        float,
+        Duration(),
+        "An attempt without content by then gives way to the next; at most `deadline`.",
+    ] = 10.0
+    idle: Annotated[float, Duration(), "Silence allowed inside a stream."] = 30.0
+    attempts: Annotated[int, Whole(1, 10), "At most, of all targets together."] = 3
+    continue_streams: Annotated[
+        bool,
+        Later(Switch(), False, remedy="write `false`, or leave the key out"),
+        "A stream that breaks after its first content goes on at the next target.",
+    ] = False
+    hedge: Annotated[
+        str,
+        Later(
+            Either(Choice("off", "auto"), Duration()),
+            "off",
+            remedy="write `off`, or leave the key out",
+        ),
+        "A second attempt beside a slow first one.",
+    ] = "off"
+    hold: Annotated[
+        float,
+        Later(Duration(zero=True), 0.0, remedy="write `0s`, or leave the key out"),
+        "When nothing can serve, how long a caller waits for a recovery.",
+    ] = 0.0
+    defer: Annotated[
+        bool,
+        Later(Switch(), False, remedy="write `false`, or leave the key out"),
+        "When nothing can serve, a request may be taken as a job.",
+    ] = False
+    priority: Annotated[
+        str,
+        Later(
+            Choice("interactive", "background"),
+            "interactive",
+            remedy="write `interactive`, or leave the key out",
+        ),
+        "Who goes first when there is not enough for all.",
+    ] = "interactive"
+
+
+class TenantEntry(Entry, frozen=True, kw_only=True):
+    """What may be used for a tenant."""
+
+    providers: Annotated[
+        tuple[Reference, ...] | None,
+        Several(Referring(_ONE_NAME), "providers", empty=False),
+        "The only providers that may be used for it. Default: all.",
+    ] = None
+    substitutes: Annotated[
+        bool, Switch(), "Whether a target of another tier than `same` may answer."
+    ] = True
+
+
+class RootEntry(Entry, frozen=True, kw_only=True):
+    """The whole file."""
+
+    relay: Annotated[RelayEntry, Record(RelayEntry), "What products call."] = RelayEntry()
+    web: Annotated[WebEntry, Record(WebEntry), "What people see."] = WebEntry()
+    store: Annotated[
+        str,
+        Later(
+            Text("", "memory|(sqlite|postgresql)://[!-~]+"),
+            "memory",
+            remedy="write `memory` (the journal is kept in memory), or leave the key out",
+        ),
+        "Where the journal is kept.",
+    ] = "memory"
+    callers: Annotated[
+        tuple[CallerEntry, ...],
+        Several(Record(CallerEntry), "callers"),
+        "Who may call the relay. Without any, everyone on this machine.",
+    ] = ()
+    providers: Annotated[
+        dict[str, ProviderEntry | None],
+        Named(Record(ProviderEntry), "providers", _NAME, empty=False),
+        "Model providers by name.",
+    ]
+    features: Annotated[
+        dict[str, FeatureEntry | None],
+        Named(Record(FeatureEntry), "features", _NAME, empty=False),
+        "AI features of the product by name; a request's `model` names one.",
+    ]
+    tenants: Annotated[
+        dict[str, TenantEntry | None],
+        Named(Record(TenantEntry), "tenants", LABEL),
+        "What may be used for whom.",
+    ] = msgspec.field(default_factory=dict)
+
+
+#: The shape of a file.
+ROOT = Record(RootEntry)

@@ -1,0 +1,297 @@
+"""From a file that is right line by line to settings that are right as a whole.
+
+Here is what one key alone can't tell: names that refer to others, what is left when an account has
+no key, who may call. Everything is looked at, whatever was faulty before, so that one run shows
+all faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from understudy.config.faults import Report, nearest, spell_path
+from understudy.config.grammar import (
+    AccountEntry,
+    CallerEntry,
+    FeatureEntry,
+    ProviderEntry,
+    RootEntry,
+    TargetEntry,
+    TenantEntry,
+)
+from understudy.core.settings import (
+    Account,
+    Caller,
+    Feature,
+    Provider,
+    Secret,
+    Settings,
+    TargetRule,
+    Tenant,
+    digest_key,
+)
+from understudy.providers.registry import MANNERS
+
+__all__ = ["resolve"]
+
+#: The one account of a provider that needs no key, where the file names none.
+_ONLY_ACCOUNT = "default"
+_EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+_DIALECTS = {"chat": "chat_completions"}
+
+
+def resolve(root: RootEntry, report: Report) -> Settings:
+    """The settings; worth something only if the report holds no fault afterwards."""
+    callers = _callers(root.callers, report)
+    _check_listeners(root, report)
+    providers = {
+        name: _provider(name, entry, report)
+        for name, entry in root.providers.items()
+        if entry is not None
+    }
+    usable = {name: provider for name, provider in providers.items() if provider.accounts}
+    targets = _Targets(root.providers, usable, report)
+    features = {
+        name: _feature(name, entry, targets, report)
+        for name, entry in root.features.items()
+        if entry is not None
+    }
+    return Settings(
+        relay=root.relay.listen,
+        web=root.web.listen,
+        callers=callers,
+        providers=usable,
+        features=features,
+        tenants=_tenants(root.tenants, root.providers, report),
+        notices=report.notices,
+    )
+
+
+def _check_listeners(root: RootEntry, report: Report) -> None:
+    relay, web = root.relay.listen, root.web.listen
+    # Callers that are there but faulty are no open door: their faults say enough.
+    if not (relay.is_loopback or root.callers or report.has_fault_below(("callers",))):
+        report.fault(
+            ("relay", "listen"),
+            "lets other machines in while `callers` names nobody",
+            "add `callers:` (see `understudy keys new NAME`), or listen on 127.0.0.1",
+        )
+    hosts = {relay.host, web.host}
+    if relay.port == web.port != 0 and (len(hosts) == 1 or hosts & _EVERY_INTERFACE):
+        report.fault(
+            ("web", "listen"), "takes the port of `relay.listen`", "give it a port of its own"
+        )
+
+
+def _callers(entries: tuple[CallerEntry, ...], report: Report) -> tuple[Caller, ...]:
+    callers: list[Caller] = []
+    places: dict[str, str] = {}
+    for entry in entries:
+        if any(caller.name == entry.name for caller in callers):
+            report.fault((*entry.at, "name"), "is the name of another caller", "rename one of them")
+        digest = _digest(entry, report)
+        if digest in places:
+            report.fault(
+                entry.at,
+                f"has the same key as {places[digest]}",
+                "give each caller a key of its own (`understudy keys new NAME`)",
+            )
+        if digest is not None:
+            places.setdefault(digest, spell_path(entry.at))
+        callers.append(Caller(name=entry.name, key_digest=digest or "", tenant=entry.tenant))
+    return tuple(callers)
+
+
+def _digest(entry: CallerEntry, report: Report) -> str | None:
+    given = entry.given & {"key", "key_digest"}
+    if len(given) != 1:
+        problem = "has both `key` and `key_digest`" if given else "has no key"
+        report.fault(entry.at, problem, "write `key:` or `key_digest:`, one of them")
+    if entry.key is not None:
+        return digest_key(entry.key.reveal())
+    return entry.key_digest.removeprefix("sha256:") if entry.key_digest else None
+
+
+def _provider(name: str, entry: ProviderEntry, report: Report) -> Provider:
+    manners = MANNERS[entry.kind]
+    base_url = entry.base_url or manners.default_base_url
+    if base_url is None and "base_url" not in entry.given:
+        report.fault(
+            (*entry.at, "base_url"),
+            f"is missing, and {entry.kind} has no default",
+            "add it, such as `base_url: http://127.0.0.1:11434/v1`",
+        )
+    dialect = _DIALECTS[entry.dialect] if entry.dialect else None
+    if dialect is not None and dialect not in manners.dialects:
+        report.fault((*entry.at, "dialect"), f"{entry.kind} does not speak it", "leave the key out")
+    return Provider(
+        name=name,
+        kind=entry.kind,
+        base_url=base_url or "",
+        accounts=_accounts(entry, manners.keyless, report),
+        dialect=dialect,
+    )
+
+
+def _accounts(entry: ProviderEntry, keyless: bool, report: Report) -> tuple[Account, ...]:
+    at = (*entry.at, "accounts")
+    if entry.accounts is None:
+        if keyless:
+            return (Account(name=_ONLY_ACCOUNT, api_key=None),)
+        if "accounts" not in entry.given:
+            report.fault(
+                at, "is missing", 'add it, such as `accounts: {main: {api_key: "${NAME}"}}`'
+            )
+        return ()
+    accounts: list[Account] = []
+    for name, account in entry.accounts.items():
+        if account is None:
+            continue
+        key = _api_key(account, keyless, report)
+        if key is not None or keyless:
+            accounts.append(Account(name=name, api_key=key))
+        elif "api_key" in account.given:
+            report.notice(account.at, "left out, because its `api_key` is empty")
+    if not accounts and not report.has_fault_below(entry.at):
+        report.notice(entry.at, "left out, because none of its accounts has a key")
+    return tuple(accounts)
+
+
+def _api_key(account: AccountEntry, keyless: bool, report: Report) -> Secret | None:
+    if account.api_key is None:
+        if not keyless and "api_key" not in account.given:
+            report.fault(account.at, "has no `api_key`", 'add `api_key: "${NAME}"`')
+        return None
+    return account.api_key if account.api_key.reveal() else None
+
+
+def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) -> Feature:
+    first_token = entry.first_token
+    if first_token > entry.deadline:
+        if "first_token" in entry.given:
+            report.fault(
+                (*entry.at, "first_token"),
+                "is longer than `deadline`",
+                "write a shorter one, or leave the key out",
+            )
+        first_token = entry.deadline
+    return Feature(
+        name=name,
+        title=entry.title or name[0].upper() + name[1:],
+        targets=targets.of(entry),
+        models=entry.models,
+        deadline=entry.deadline,
+        first_token=first_token,
+        idle=entry.idle,
+        attempts=entry.attempts,
+    )
+
+
+class _Targets:
+    """Resolves what a feature's targets name."""
+
+    def __init__(
+        self,
+        known: dict[str, ProviderEntry | None],
+        usable: dict[str, Provider],
+        report: Report,
+    ) -> None:
+        self._known = known
+        self._usable = usable
+        self._report = report
+
+    def of(self, feature: FeatureEntry) -> tuple[TargetRule, ...]:
+        """The targets that can be used. None at all is a fault, unless a fault is the cause."""
+        rules: list[TargetRule] = []
+        for target in feature.targets:
+            if not self._is_known(target):
+                continue
+            if self._is_usable(target):
+                rules.append(_rule(target))
+            else:
+                self._report.notice(target.at, "left out, because nothing that it names has a key")
+        at = (*feature.at, "targets")
+        if not rules and not self._report.has_fault_below(("providers",), at):
+            self._report.fault(
+                at,
+                "no target is left, because no account that they name has a key",
+                f"give a key to one of: {', '.join(self._accounts_of(feature))}",
+            )
+        return tuple(rules)
+
+    def _accounts_of(self, feature: FeatureEntry) -> list[str]:
+        names: dict[str, None] = {}
+        for target in feature.targets:
+            provider = self._known.get(target.use.provider)
+            for account in (provider.accounts if provider else None) or ():
+                if target.use.account in {account, None}:
+                    names[f"{target.use.provider}@{account}"] = None
+        return list(names)
+
+    def _is_known(self, target: TargetEntry) -> bool:
+        use = target.use
+        if use.provider not in self._known:
+            self._report.fault(
+                target.at, "names an unknown provider", _suggest(use.provider, self._known)
+            )
+            return False
+        provider = self._known[use.provider]
+        if provider is None or use.account is None:
+            return True
+        if provider.accounts is None and "accounts" in provider.given:
+            return True  # They are there, and faulty.
+        accounts = provider.accounts or {_ONLY_ACCOUNT: None}
+        if use.account in accounts:
+            return True
+        self._report.fault(
+            target.at,
+            f"names an unknown account of `{use.provider}`",
+            _suggest(use.account, accounts),
+        )
+        return False
+
+    def _is_usable(self, target: TargetEntry) -> bool:
+        provider = self._usable.get(target.use.provider)
+        if provider is None:
+            return False
+        account = target.use.account
+        return account is None or any(known.name == account for known in provider.accounts)
+
+
+def _rule(target: TargetEntry) -> TargetRule:
+    # The place in the file decides, not the place among those that have a key: a substitute does
+    # not become the real thing because the first one is missing.
+    is_first = target.at[-1] == 0
+    return TargetRule(
+        provider=target.use.provider,
+        account=target.use.account,
+        model=target.use.model,
+        tier=target.tier or ("same" if is_first else "substitute"),
+    )
+
+
+def _tenants(
+    entries: dict[str, TenantEntry | None],
+    providers: dict[str, ProviderEntry | None],
+    report: Report,
+) -> dict[str, Tenant]:
+    tenants: dict[str, Tenant] = {}
+    for name, entry in entries.items():
+        if entry is None:
+            continue
+        allowed = entry.providers
+        for provider in allowed or ():
+            if provider.name not in providers:
+                report.fault(provider.at, "is no provider", _suggest(provider.name, providers))
+        tenants[name] = Tenant(
+            name=name,
+            providers=None if allowed is None else tuple(provider.name for provider in allowed),
+            substitutes=entry.substitutes,
+        )
+    return tenants
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    meant = nearest(name, names)
+    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(names)}"
