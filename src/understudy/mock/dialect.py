@@ -1,0 +1,144 @@
+"""The two dialects that the stand-in speaks, each as a record of functions."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from understudy.mock.ask import Ask, Composition
+from understudy.mock.chat import reply as chat_reply
+from understudy.mock.chat import request as chat_request
+from understudy.mock.errors import ErrorSpec
+from understudy.mock.ids import Ids
+from understudy.mock.limits import Allowance
+from understudy.mock.messages import reply as messages_reply
+from understudy.mock.messages import request as messages_request
+from understudy.mock.reply import Frame, Headers
+
+__all__ = ["CHAT", "MESSAGES", "Dialect", "DialectName"]
+
+DialectName = Literal["messages", "chat_completions"]
+
+
+class _Read(Protocol):
+    def __call__(self, fields: dict[str, object], *, counting: bool = False) -> Ask: ...
+
+
+class _Whole(Protocol):
+    def __call__(
+        self, ask: Ask, made: tuple[Composition, ...], ids: Ids, *, created: int, cache_hit: bool
+    ) -> bytes: ...
+
+
+class _Frames(Protocol):
+    def __call__(
+        self,
+        ask: Ask,
+        made: tuple[Composition, ...],
+        ids: Ids,
+        *,
+        created: int,
+        cache_hit: bool,
+        size: int,
+    ) -> tuple[Frame, ...]: ...
+
+
+class _Headers(Protocol):
+    def __call__(self, request_id: str, allowance: Allowance) -> Headers: ...
+
+
+class _ErrorBody(Protocol):
+    def __call__(self, spec: ErrorSpec, request_id: str) -> bytes: ...
+
+
+class _ErrorEvent(Protocol):
+    def __call__(self, spec: ErrorSpec) -> bytes: ...
+
+
+class _ModelList(Protocol):
+    def __call__(self) -> bytes: ...
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How one vendor's API is read and written."""
+
+    name: DialectName
+    #: Raises RefusedError.
+    read: _Read
+    whole: _Whole
+    frames: _Frames
+    headers: _Headers
+    error_body: _ErrorBody
+    error_event: _ErrorEvent
+    model_list: _ModelList
+    #: What keeps a silent stream alive.
+    ping: bytes
+    #: What a client is told who shows no key, or a revoked one ({key}: its ends).
+    no_key: ErrorSpec
+    bad_key: ErrorSpec
+    #: What is not there.
+    no_path: ErrorSpec
+    #: The body is no JSON object.
+    no_json: ErrorSpec
+
+
+MESSAGES = Dialect(
+    name="messages",
+    read=messages_request.read,
+    whole=messages_reply.whole,
+    frames=messages_reply.frames,
+    headers=messages_reply.headers,
+    error_body=messages_reply.error_body,
+    error_event=messages_reply.error_event,
+    model_list=messages_reply.model_list,
+    ping=messages_reply.PING,
+    no_key=ErrorSpec(
+        status=401, type="authentication_error", message="x-api-key header is required"
+    ),
+    bad_key=ErrorSpec(status=401, type="authentication_error", message="invalid x-api-key"),
+    no_path=ErrorSpec(status=404, type="not_found_error", message="Not found"),
+    no_json=ErrorSpec(
+        status=400,
+        type="invalid_request_error",
+        message="The request body is not valid JSON: expected an object.",
+    ),
+)
+CHAT = Dialect(
+    name="chat_completions",
+    read=chat_request.read,
+    whole=chat_reply.whole,
+    frames=chat_reply.frames,
+    headers=chat_reply.headers,
+    error_body=chat_reply.error_body,
+    error_event=chat_reply.error_event,
+    model_list=chat_reply.model_list,
+    ping=chat_reply.PING,
+    no_key=ErrorSpec(
+        status=401,
+        type="invalid_request_error",
+        message=(
+            "You didn't provide an API key. You need to provide your API key in an Authorization "
+            "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an "
+            "API key from https://platform.openai.com/account/api-keys."
+        ),
+    ),
+    bad_key=ErrorSpec(
+        status=401,
+        type="invalid_request_error",
+        message=(
+            "Incorrect API key provided: {key}. You can find your API key at "
+            "https://platform.openai.com/account/api-keys."
+        ),
+        code="invalid_api_key",
+    ),
+    no_path=ErrorSpec(status=404, type="invalid_request_error", message="Invalid URL"),
+    no_json=ErrorSpec(
+        status=400,
+        type="invalid_request_error",
+        message=(
+            "We could not parse the JSON body of your request. (HINT: This likely means you "
+            "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload.)"
+        ),
+    ),
+)

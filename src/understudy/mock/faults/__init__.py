@@ -1,0 +1,1 @@
+"""What can go wrong with an answer, a family a file; `understudy.mock.catalogue` lists it all."""
