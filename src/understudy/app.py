@@ -1,0 +1,283 @@
+"""The composition root: settings become a running product. Builds everything, closes everything.
+
+One process, one event loop (uvloop), two listeners: the relay's own, and the web's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import resource
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import certifi
+import uvicorn
+import uvloop
+
+from understudy import __version__, mock
+from understudy.config import ConfigError, load
+from understudy.core.settings import Listen, Settings
+from understudy.relay.relay import Relay
+from understudy.services.logs import Log
+from understudy.web.page import page_app
+
+__all__ = ["Product", "demo", "serve"]
+
+#: The demo's addresses; a free port is taken where one is in use.
+DEMO_RELAY, DEMO_WEB, DEMO_ONE, DEMO_TWO = 8080, 8081, 8091, 8092
+
+
+class Product:
+    """A running product.
+
+    Args:
+        settings: what to run.
+        log: where it tells what it does.
+    """
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self.settings = settings
+        self.log = log
+        self.relay = Relay(settings, asyncio.get_running_loop(), _tls(), log)
+        self.relay_url = ""
+        self.web_url = ""
+        self._listener: asyncio.Server | None = None
+        self._web = _WebServer(
+            uvicorn.Config(
+                page_app(self.relay),
+                host=settings.web.host,
+                port=settings.web.port,
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # A page's connection is no reason to wait: streams live at the relay.
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._web_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Accept connections on both listeners.
+
+        Raises:
+            OSError: an address is in use or not ours.
+        """
+        loop = asyncio.get_running_loop()
+        listen = self.settings.relay
+        self._listener = await loop.create_server(
+            self.relay.protocol, listen.host, listen.port, backlog=1024
+        )
+        self.relay_url = _url(listen, _port(self._listener))
+        self._web_task = loop.create_task(self._web.serve())
+        await self._web.listening(self._web_task)
+        self.web_url = _url(self.settings.web, self._web.port())
+        for notice in self.settings.notices:
+            self.log.note("notice", text=notice)
+        self.log.note(
+            "started", version=__version__, relay=self.relay_url, web=self.web_url, pid=os.getpid()
+        )
+
+    def reload(self, settings: Settings) -> None:
+        """Serve by new settings from the next request on; requests under way are untouched."""
+        if settings.relay != self.settings.relay or settings.web != self.settings.web:
+            self.log.note("reload", text="listen addresses change only with a restart")
+        self.settings = settings
+        self.relay.reload(settings)
+        self.log.note("reloaded")
+
+    async def drain(self, grace: float) -> None:
+        """Take no more requests; let those under way end."""
+        if self._listener is not None:
+            self._listener.close()
+        self.log.note("draining", grace=grace)
+        cut = await self.relay.drain(grace)
+        self.log.note("drained", cut=cut)
+
+    async def close(self) -> None:
+        """Close everything."""
+        if self._listener is not None:
+            self._listener.close()
+        await self.relay.close()
+        self._web.should_exit = True
+        if self._web_task is not None:
+            await self._web_task
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn inside our loop: signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def listening(self, task: asyncio.Task[None]) -> None:
+        """Wait until it accepts connections."""
+        while not self.started:
+            if task.done():
+                task.result()
+                raise OSError("the web listener's address cannot be used")
+            await asyncio.sleep(0.005)
+
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.servers[0].sockets[0].getsockname()[1])
+
+
+def serve(path: Path, *, grace: float) -> int:
+    """Run the product until SIGTERM or SIGINT. SIGHUP reloads the file.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: the file is wrong.
+        OSError: an address cannot be used.
+    """
+    settings = _read(path)
+    return uvloop.run(_serve(settings, path, grace))
+
+
+async def _serve(settings: Settings, path: Path, grace: float) -> int:
+    log = Log()
+    _raise_file_limit()
+    async with _running(settings, log) as product:
+        _announce(product)
+        await _until_told(lambda: _reload(product, path))
+        await product.drain(grace)
+    return 0
+
+
+def demo() -> int:
+    """Run everything in one process, with two stand-in providers, until SIGTERM or SIGINT."""
+    return uvloop.run(_demo())
+
+
+async def _demo() -> int:
+    _raise_file_limit()
+    one = await mock.serve("127.0.0.1", _free(DEMO_ONE))
+    two = await mock.serve("127.0.0.1", _free(DEMO_TWO))
+    try:
+        settings = load(_demo_config(one.url, two.url), os.environ, source="demo")
+        async with _running(settings, Log()) as product:
+            print(f"provider anthropic (stand-in): {one.url}")
+            print(f"provider openai (stand-in): {two.url}")
+            _announce(product)
+            await _until_told(None)
+            await product.drain(1.0)
+    finally:
+        await one.close()
+        await two.close()
+    return 0
+
+
+def _demo_config(anthropic: str, openai: str) -> str:
+    return f"""
+relay: {{listen: "127.0.0.1:{_free(DEMO_RELAY)}"}}
+web: {{listen: "127.0.0.1:{_free(DEMO_WEB)}"}}
+providers:
+  anthropic:
+    kind: anthropic
+    base_url: {anthropic}
+    accounts: {{main: {{api_key: demo-anthropic-key}}}}
+  openai:
+    kind: openai
+    base_url: {openai}/v1
+    accounts: {{main: {{api_key: demo-openai-key}}}}
+features:
+  assistant:
+    title: AI assistant
+    models: ["claude-*", "gpt-*"]
+    targets:
+      - anthropic/claude-sonnet-5
+      - openai/gpt-5.2
+"""
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings, log: Log) -> AsyncIterator[Product]:
+    product = Product(settings, log)
+    try:
+        await product.start()
+        # What stands now stands for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        yield product
+    finally:
+        await product.close()
+
+
+def _announce(product: Product) -> None:
+    print(f"relay: {product.relay_url}")
+    print(f"web: {product.web_url}")
+    print("ready", flush=True)
+
+
+async def _until_told(on_hangup: object) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    if callable(on_hangup):
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    await told.wait()
+
+
+def _reload(product: Product, path: Path) -> None:
+    """Read the file again; a fault in it leaves everything as it is."""
+    try:
+        settings = _read(path)
+    except ConfigError as error:
+        for line in error.lines():
+            product.log.note("reload refused", text=line)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "the file is not UTF-8 text"
+        product.log.note("reload refused", text=reason)
+    else:
+        product.reload(settings)
+
+
+def _read(path: Path) -> Settings:
+    return load(path.read_text(encoding="utf-8"), os.environ, source=str(path))
+
+
+def _tls() -> ssl.SSLContext:
+    """Certificates are always verified: the machine's own authorities and Mozilla's."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _raise_file_limit() -> None:
+    """Every stream is two sockets: take all the file descriptors that we may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+def _url(listen: Listen, port: int) -> str:
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return f"http://{host}:{port}"
+
+
+def _free(port: int) -> int:
+    """`port` where it is free, else 0: any free one."""
+    import socket  # noqa: PLC0415 - the demo's only
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port

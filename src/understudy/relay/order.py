@@ -1,0 +1,28 @@
+"""A request that has been understood."""
+
+from __future__ import annotations
+
+import msgspec
+
+from understudy.dialects.base import Envelope
+from understudy.policy.delivery import Limits
+from understudy.relay.http import Incoming
+from understudy.relay.runtime import Place, Runtime
+
+__all__ = ["Order"]
+
+
+class Order(msgspec.Struct, kw_only=True, gc=False):
+    """What is asked, by whom, of which feature, and how long it may take."""
+
+    id: str
+    operation: str
+    request: Incoming
+    envelope: Envelope
+    place: Place
+    runtime: Runtime
+    limits: Limits
+    #: A keyed digest of the end user's id.
+    user: str | None = None
+    #: The W3C trace id.
+    trace: str | None = None

@@ -1,0 +1,290 @@
+"""The relay: one process' data path, from its listener to its providers.
+
+It owns what requests share (connections to providers, health, budgets, the journal, metrics), knows
+the paths that callers may ask for, and keeps time: one coarse timer looks at every request that is
+under way, so that no request needs a timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+from understudy.core.outcomes import Record
+from understudy.core.settings import Settings
+from understudy.policy.breaker import Board
+from understudy.policy.budget import RetryBudget
+from understudy.policy.targets import Target
+from understudy.relay.desk import Desk, error_dialect
+from understudy.relay.errors import error_headers, own_error
+from understudy.relay.exchange import Exchange
+from understudy.relay.http import Incoming, Refusal, Responder
+from understudy.relay.intake import Intake
+from understudy.relay.runtime import Runtime
+from understudy.relay.server import CallerProtocol, Running
+from understudy.relay.upstream import Pool
+from understudy.services.journal import Journal
+from understudy.services.logs import Log
+from understudy.services.metrics import Metrics
+
+__all__ = ["OPERATIONS", "Relay"]
+
+#: Path → operation.
+OPERATIONS = {
+    "/v1/messages": "messages",
+    "/v1/messages/count_tokens": "count_tokens",
+    "/v1/chat/completions": "chat_completions",
+}
+#: Paths of the contract that are not built yet, refused by name.
+NOT_YET = {
+    "/v1/responses": "The Responses dialect is",
+    "/v1/jobs": "Deferred jobs are",
+}
+#: Seconds between two looks at the requests under way, and between two sweeps.
+TICK_SECONDS = 0.05
+SWEEP_SECONDS = 1.0
+
+
+class Relay:
+    """Serves callers. See `understudy.relay.server.Application` for what a connection asks of it.
+
+    Args:
+        settings: what to serve.
+        loop: the running loop.
+        tls: the context for providers.
+        log: where noteworthy things are told.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        tls: ssl.SSLContext,
+        log: Log,
+    ) -> None:
+        self.runtime = Runtime(settings)
+        self.now: Callable[[], float] = loop.time
+        # Jitter and ids: unpredictable enough, and quick; nothing secret is drawn from it.
+        chance = random.Random(secrets.randbits(128))  # noqa: S311 - as said
+        self.draw: Callable[[], float] = chance.random
+        #: Unix seconds minus the loop's clock; followed by `_sweep`, because calendars are set.
+        self.wall = time.time() - loop.time()
+        self.pool = Pool(loop, tls)
+        self.board = Board(self.draw)
+        self.budget = RetryBudget()
+        self.journal = Journal()
+        self.log = log
+        self.live: set[Exchange] = set()
+        self.metrics = Metrics(lambda: len(self.live), self._states)
+        self.connections: set[CallerProtocol] = set()
+        self.draining = False
+        self._loop = loop
+        self._intake = Intake(secrets.token_bytes(32))
+        self._desk = Desk(self)
+        self._date = ""
+        # Ids are unique, not secret: a record is shown to nobody but its own caller.
+        self._bits = chance.getrandbits
+        self._ticking: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._sweep()
+
+    # -- settings -----------------------------------------------------------------------------
+
+    def reload(self, settings: Settings) -> None:
+        """Serve by new settings from the next request on."""
+        self.runtime = Runtime(settings)
+
+    # -- Application --------------------------------------------------------------------------
+
+    def protocol(self) -> CallerProtocol:
+        """A protocol for a caller's new connection."""
+        return CallerProtocol(self, self.now, self.connections)
+
+    def admit(self, request: Incoming) -> None:
+        """Who calls, and for what; nothing else of the request is looked at.
+
+        Raises:
+            Refusal: 401 without a right key, 404 and 405 for what is not served.
+        """
+        path = request.path
+        if self._desk.is_open(path):
+            self._allow(request, "GET, HEAD")
+            return
+        runtime = self.runtime
+        if not runtime.open_to_all:
+            request.caller = runtime.caller(request.headers)
+            if request.caller is None:
+                raise Refusal(401, "invalid_api_key", _no_key(request.headers))
+        request.operation = OPERATIONS.get(path)
+        if request.operation is not None:
+            self._allow(request, "POST")
+        elif self._desk.knows(path):
+            self._allow(request, "GET, HEAD")
+        else:
+            raise _nothing_here(path)
+
+    def _allow(self, request: Incoming, methods: str) -> None:
+        if request.method not in methods.split(", "):
+            raise Refusal(405, "method_not_allowed", f"This path takes {methods}.", allow=methods)
+
+    def serve(self, request: Incoming, responder: Responder) -> Running | None:
+        """Serve a whole, admitted request."""
+        if request.operation is None:
+            try:
+                status, headers, body = self._desk.answer(request)
+            except Refusal as refusal:
+                self._turn_away(request, refusal, responder)
+            else:
+                responder.respond(status, self._plain_head(headers), body)
+            return None
+        request_id = self._new_id()
+        try:
+            order = self._intake.understand(self.runtime, request, request.operation, request_id)
+        except Refusal as refusal:
+            self._turn_away(request, refusal, responder, request_id)
+            return None
+        exchange = Exchange(self, order, responder)
+        self.live.add(exchange)
+        if self._ticking is None:
+            self._idle.clear()
+            self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)
+        exchange.begin()
+        return exchange
+
+    def refuse(self, request: Incoming, refusal: Refusal) -> tuple[bytes, bytes]:
+        """Header lines and body for a refusal, in the dialect of the path."""
+        return self._refusal(request, refusal, self._new_id())
+
+    def _turn_away(
+        self,
+        request: Incoming,
+        refusal: Refusal,
+        responder: Responder,
+        request_id: str | None = None,
+    ) -> None:
+        request_id = request_id or self._new_id()
+        headers, body = self._refusal(request, refusal, request_id)
+        responder.respond(refusal.status, headers, body)
+
+    def _refusal(self, request: Incoming, refusal: Refusal, request_id: str) -> tuple[bytes, bytes]:
+        self.metrics.rejected(refusal.code)
+        body = own_error(
+            error_dialect(request),
+            refusal.status,
+            refusal.code,
+            refusal.message,
+            request_id=request_id,
+            param=refusal.param,
+        )
+        head = (
+            f"content-type: application/json\r\nx-request-id: {request_id}\r\n"
+            f"request-id: {request_id}\r\n{error_headers(None)}"
+        )
+        if refusal.allow is not None:
+            head += f"allow: {refusal.allow}\r\n"
+        if refusal.status == 401:
+            head += 'www-authenticate: Bearer realm="understudy"\r\n'
+        return self._plain_head(head), body
+
+    def _new_id(self) -> str:
+        return f"req_{self._bits(96):024x}"
+
+    def _plain_head(self, lines: str) -> bytes:
+        return f"date: {self._date}\r\n{lines}".encode("latin-1")
+
+    @property
+    def date(self) -> str:
+        """The current second as HTTP writes it."""
+        return self._date
+
+    # -- time ---------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Look at every request whose moment has come."""
+        now = self.now()
+        for exchange in [e for e in self.live if e.due <= now]:
+            exchange.on_due(now)
+        if self.live:
+            self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)
+        else:
+            self._ticking = None
+
+    def _sweep(self) -> None:
+        """Once a second: idle connections, silent callers, the calendar."""
+        now = self.now()
+        self.wall = time.time() - now
+        self._date = formatdate(now + self.wall, usegmt=True)
+        self.pool.sweep()
+        for connection in list(self.connections):
+            connection.sweep(now)
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    # -- the end of things --------------------------------------------------------------------
+
+    def ended(self, exchange: Exchange, record: Record, seconds: float) -> None:
+        """A request has ended."""
+        self.live.discard(exchange)
+        self.metrics.request(record, seconds)
+        if not self.live:
+            self._idle.set()
+
+    async def drain(self, grace: float) -> int:
+        """Take no more requests; let those under way end within `grace` seconds.
+
+        Returns:
+            How many were cut off.
+        """
+        self.draining = True
+        for connection in list(self.connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(grace):
+                while self.live:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            pass
+        left = len(self.live)
+        for connection in list(self.connections):
+            connection.abort()
+        return left
+
+    async def close(self) -> None:
+        """Stop the timers and close every connection."""
+        for handle in (self._ticking, self._sweeping):
+            if handle is not None:
+                handle.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+        await self.pool.close()
+
+    def targets(self) -> list[Target]:
+        """Every target of every feature, each once."""
+        found: dict[str, Target] = {}
+        for route in self.runtime.routes.values():
+            for target in route.targets:
+                found.setdefault(target.key, target)
+        return list(found.values())
+
+    def _states(self) -> list[tuple[str, str]]:
+        return [(t.key, str(self.board.of_target(t).state)) for t in self.targets()]
+
+
+def _nothing_here(path: str) -> Refusal:
+    for prefix, name in NOT_YET.items():
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return Refusal(501, "not_supported_yet", f"{name} not supported yet.")
+    return Refusal(404, "not_found", "There is nothing at this path.")
+
+
+def _no_key(headers: dict[str, str]) -> str:
+    if "x-api-key" in headers or "authorization" in headers:
+        return "This key is not known here."
+    return "Send a key as x-api-key, or as Authorization: Bearer."

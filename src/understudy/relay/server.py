@@ -1,0 +1,486 @@
+"""Callers' connections: HTTP/1.1 read strictly, one request after the other.
+
+llhttp (through httptools) does the grammar and refuses what smuggling is made of: both lengths,
+repeated lengths, folded headers, bare line feeds, odd transfer codings. What it leaves open is
+closed here: one `Host`, `chunked` and nothing else, no body coding, bounded heads, bodies and
+patience.
+
+The order of things: size of the head → who calls (the key) → what for (the path) → size of the
+body → the body. Nothing of a request is looked at before its key is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import httptools
+
+from understudy.relay.familiar import FamiliarHead
+from understudy.relay.http import Incoming, Refusal, Responder, status_line
+
+__all__ = ["MAX_BODY_BYTES", "Application", "CallerProtocol", "Running"]
+
+#: Anthropic's limit for a Messages request (32 MB), the larger of the two vendors'.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 100
+MAX_TARGET_BYTES = 8 * 1024
+#: Seconds: for a head, between two pieces of a body, for a whole body, between two requests.
+HEAD_SECONDS = 10.0
+BODY_PAUSE_SECONDS = 20.0
+BODY_SECONDS = 120.0
+KEEP_ALIVE_SECONDS = 75.0
+#: A refused request's body is read and thrown away for so long, so that the caller sees the answer.
+DISCARD_SECONDS = 5.0
+#: Requests that wait behind the one being served, and their bodies' bytes, before reading stops.
+PIPELINE_REQUESTS = 64
+PIPELINE_BYTES = 256 * 1024
+
+#: The headers that the relay reads, by their names in lower case; all others are counted and passed
+#: over.
+KNOWN_HEADERS = MappingProxyType(
+    {
+        name.encode(): name
+        for name in (
+            "accept",
+            "anthropic-beta",
+            "anthropic-version",
+            "authorization",
+            "content-encoding",
+            "content-length",
+            "content-type",
+            "expect",
+            "openai-beta",
+            "traceparent",
+            "transfer-encoding",
+            "x-api-key",
+        )
+    }
+)
+#: Headers that say nothing about where a body ends or how it is coded, or only its length.
+PLAIN_FRAMING = frozenset(KNOWN_HEADERS.values()) - {"transfer-encoding", "content-encoding"}
+#: Headers of our own begin so.
+OWN_PREFIX = b"x-understudy-"
+
+
+class Running(Protocol):
+    """A request being served."""
+
+    def gone(self) -> None:
+        """The caller has left."""
+        ...
+
+    def pause(self) -> None:
+        """The caller does not keep up with what is sent."""
+        ...
+
+    def resume(self) -> None:
+        """The caller keeps up again."""
+        ...
+
+
+class Application(Protocol):
+    """What serves requests: see `understudy.relay.relay.Relay`."""
+
+    @property
+    def runtime(self) -> object:
+        """The settings in force: another object after a reload."""
+        ...
+
+    def admit(self, request: Incoming) -> None:
+        """Key and path, before the body. Raises Refusal."""
+        ...
+
+    def serve(self, request: Incoming, responder: Responder) -> Running | None:
+        """Serve a whole request; None if it is answered already."""
+        ...
+
+    def refuse(self, request: Incoming, refusal: Refusal) -> tuple[bytes, bytes]:
+        """(header lines, body) that tell a refusal in the caller's dialect."""
+        ...
+
+
+class CallerProtocol(asyncio.Protocol):
+    """One caller's connection.
+
+    Args:
+        app: serves the requests.
+        clock: the loop's.
+        connections: the server's set of open connections.
+    """
+
+    def __init__(
+        self, app: Application, clock: Callable[[], float], connections: set[CallerProtocol]
+    ) -> None:
+        self.paused = False
+        self._app = app
+        self._clock = clock
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._waiting: deque[Incoming] = deque()
+        self._waiting_bytes = 0
+        self._reading_stopped = False
+        self._running: Running | None = None
+        self._serving: Incoming | None = None
+        self._last_read = clock()
+        self._closing = False
+        self._refusal: Refusal | None = None
+        self._discard_until = 0.0
+        self._chunked = True
+        self._familiar: FamiliarHead | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """Ready for the next request's first byte."""
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._own: dict[str, str] = {}
+        self._header_bytes = 0
+        self._header_count = 0
+        self._hosts = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._began = 0.0
+        self._request: Incoming | None = None
+
+    # -- asyncio.Protocol ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._transport = None
+        self._waiting.clear()
+        running, self._running = self._running, None
+        if running is not None:
+            running.gone()
+
+    def eof_received(self) -> bool:
+        # A caller that closes its side has left (nginx reads it so too, as 499).
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        if self._discard_until or self._closing:
+            return
+        now = self._last_read = self._clock()
+        fresh = self._serving is None and not self._began and not self._waiting
+        if fresh and self._familiar is not None:
+            request = self._familiar.recognise(data, now, self._app.runtime)
+            if request is not None:
+                self._serve(request)
+                return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(Refusal(400, "upgrade_not_supported", "Upgrade is not supported here."))
+        except httptools.HttpParserError as error:
+            refusal = self._refusal or Refusal(
+                400, "bad_http", f"The request is not valid HTTP/1.1: {_reason(error)}."
+            )
+            self._refuse(refusal)
+        if self._serving is None and self._waiting:
+            request = self._waiting[0]
+            if fresh and len(self._waiting) == 1 and not self._began:
+                self._familiar = FamiliarHead.learn(data, request, self._app.runtime)
+            self._next()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        if self._running is not None:
+            self._running.pause()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._running is not None:
+            self._running.resume()
+
+    # -- httptools ----------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._reset()
+        self._began = self._last_read
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        if len(self._target) > MAX_TARGET_BYTES:
+            self._stop(Refusal(414, "uri_too_long", "The request's path is too long."))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        self._header_bytes += len(name) + len(value)
+        if self._header_count > MAX_HEADERS or self._header_bytes > MAX_HEAD_BYTES:
+            self._stop(_head_too_large())
+        if self._request is not None:
+            return  # a trailer
+        lower = name.lower()
+        known = KNOWN_HEADERS.get(lower)
+        if known is not None:
+            self._headers[known] = value.decode("latin-1")
+        elif lower == b"host":
+            self._hosts += 1
+        elif lower.startswith(OWN_PREFIX):
+            self._own[lower.decode("latin-1")] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        parser, headers = self._parser, self._headers
+        target = self._target.decode("latin-1")
+        path, _, query = target.partition("?")
+        request = self._request = Incoming(
+            method=parser.get_method().decode(),
+            path=path,
+            query=query,
+            headers=headers,
+            own=self._own,
+            body=b"",
+            caller=None,
+            arrived=self._last_read,
+            chunks=parser.get_http_version() == "1.1",
+        )
+        try:
+            if (request.chunks and self._hosts != 1) or not PLAIN_FRAMING.issuperset(headers):
+                self._check_framing(request)
+            elif "content-length" in headers and int(headers["content-length"]) > MAX_BODY_BYTES:
+                raise _too_large()
+            self._app.admit(request)
+        except Refusal as refusal:
+            self._stop(refusal)
+        if "expect" in headers:
+            self._answer_expectation(headers["expect"])
+
+    def _answer_expectation(self, expectation: str) -> None:
+        free = self._serving is None and not self._waiting
+        if expectation.lower() == "100-continue" and free and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > MAX_BODY_BYTES:
+            self._stop(_too_large())
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        request = self._request
+        if request is None:
+            raise RuntimeError("a message without a head")
+        body = self._body
+        request.body = body[0] if len(body) == 1 else b"".join(body)
+        # The caller's time runs from when its request was whole, however long it took to send.
+        request.arrived = self._last_read
+        request.keep_alive = self._parser.should_keep_alive()
+        self._began = 0.0
+        self._body = []
+        self._waiting.append(request)
+        self._waiting_bytes += len(request.body)
+        if self._serving is not None and (
+            self._waiting_bytes > PIPELINE_BYTES or len(self._waiting) > PIPELINE_REQUESTS
+        ):
+            self._stop_reading()
+
+    def _check_framing(self, request: Incoming) -> None:
+        """What llhttp leaves open (RFC 9112 §3.2, §6.1; RFC 9110 §8.4)."""
+        headers = request.headers
+        if request.chunks and self._hosts != 1:
+            raise Refusal(400, "bad_http", "An HTTP/1.1 request carries exactly one Host header.")
+        coding = headers.get("transfer-encoding")
+        if coding is not None and (coding.lower() != "chunked" or not request.chunks):
+            raise Refusal(501, "bad_http", "The only transfer coding here is chunked.")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refusal(415, "compressed_body", "Send the body without a content-encoding.")
+        length = headers.get("content-length")
+        if length is not None and int(length) > MAX_BODY_BYTES:
+            raise _too_large()
+
+    # -- one request after the other ----------------------------------------------------------
+
+    def _next(self) -> None:
+        """Serve the request that waits first."""
+        request = self._waiting.popleft()
+        self._waiting_bytes -= len(request.body)
+        self._serve(request)
+
+    def _serve(self, request: Incoming) -> None:
+        self._serving = request
+        self._running = None
+        running = self._app.serve(request, self)
+        if self._serving is request:
+            self._running = running
+
+    def _served(self) -> None:
+        """The response is out."""
+        request, self._serving = self._serving, None
+        self._running = None
+        transport = self._transport
+        if transport is None:
+            return
+        if self._closing or (request is not None and not request.keep_alive):
+            self._closing = True
+            transport.close()
+            return
+        self._last_read = self._clock()
+        if self._reading_stopped:
+            self._reading_stopped = False
+            self._waiting_bytes = 0
+            transport.resume_reading()
+        if self._waiting:
+            # Not at once: a long pipeline of quick answers must not nest.
+            asyncio.get_running_loop().call_soon(self._continue)
+
+    def _continue(self) -> None:
+        if self._serving is None and self._waiting and self._transport is not None:
+            self._next()
+
+    def _stop_reading(self) -> None:
+        if self._transport is not None and not self._reading_stopped:
+            self._reading_stopped = True
+            self._transport.pause_reading()
+
+    def _stop(self, refusal: Refusal) -> None:
+        """Leave the parser, which is the caller of the caller: the refusal is told outside."""
+        self._refusal = refusal
+        raise refusal
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer now, without the rest of the request, and close."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._serving is not None:
+            # It is answered behind the one being served: that one's answer, then the end.
+            self._closing = True
+            return
+        request = self._request or Incoming(
+            method="GET",
+            path=self._target.decode("latin-1"),
+            query="",
+            headers={},
+            own={},
+            body=b"",
+            caller=None,
+            arrived=self._last_read,
+        )
+        headers, body = self._app.refuse(request, refusal)
+        self._waiting.clear()
+        request.keep_alive = False
+        self._serving = request
+        self._discard_until = self._clock() + DISCARD_SECONDS
+        self._write_whole(refusal.status, headers, body)
+        self._serving = None
+        transport.write_eof() if transport.can_write_eof() else transport.close()
+
+    # -- Responder ----------------------------------------------------------------------------
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        self._write_whole(status, headers, body)
+        self._served()
+
+    def _write_whole(self, status: int, headers: bytes, body: bytes) -> None:
+        transport, request = self._transport, self._serving
+        if transport is None or request is None:
+            return
+        closing = self._closing or not request.keep_alive
+        length = len(body)
+        if request.method == "HEAD":
+            body = b""
+        transport.write(
+            b"%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (
+                status_line(status),
+                headers,
+                length,
+                b"connection: close\r\n" if closing else b"",
+                body,
+            )
+        )
+
+    def begin(self, status: int, headers: bytes) -> None:
+        transport, request = self._transport, self._serving
+        if transport is None or request is None:
+            return
+        # HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+        self._chunked = request.chunks
+        if not request.chunks:
+            request.keep_alive = False
+        closing = self._closing or not request.keep_alive
+        transport.write(
+            b"%b%b%b%b\r\n"
+            % (
+                status_line(status),
+                headers,
+                b"transfer-encoding: chunked\r\n" if self._chunked else b"",
+                b"connection: close\r\n" if closing else b"",
+            )
+        )
+
+    def send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is not None:
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def end(self) -> None:
+        if self._transport is not None and self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+        self._served()
+
+    def cut(self) -> None:
+        self._serving = None
+        self._running = None
+        if self._transport is not None:
+            self._closing = True
+            self._transport.close()
+
+    # -- the server's hand --------------------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """Give up on callers that are silent in the middle of a request. About once a second."""
+        transport = self._transport
+        if transport is None or self._serving is not None:
+            return
+        if self._discard_until:
+            if now > self._discard_until:
+                transport.abort()
+        elif self._began:
+            in_head = self._request is None
+            limit = HEAD_SECONDS if in_head else BODY_SECONDS
+            pause = HEAD_SECONDS if in_head else BODY_PAUSE_SECONDS
+            if now - self._began > limit or now - self._last_read > pause:
+                self._refuse(Refusal(408, "request_timeout", "The request did not arrive in time."))
+        elif now - self._last_read > KEEP_ALIVE_SECONDS:
+            transport.close()
+
+    def drain(self) -> None:
+        """No further request: close as soon as the response under way is out."""
+        self._closing = True
+        if self._serving is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _too_large() -> Refusal:
+    return Refusal(
+        413,
+        "request_too_large",
+        f"The request's body is larger than {MAX_BODY_BYTES // (1024 * 1024)} MB.",
+    )
+
+
+def _head_too_large() -> Refusal:
+    return Refusal(
+        431,
+        "headers_too_large",
+        f"More than {MAX_HEADERS} headers, or {MAX_HEAD_BYTES // 1024} KiB of them.",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).rstrip(".") or type(error).__name__
