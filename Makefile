@@ -1,0 +1,52 @@
+# Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
+.PHONY: demo test check format bench bench-quick clean help
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(BIN)/python -e .; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check -e .; fi
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install -q --python $(BIN)/python --group test --group check; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check -U 'pip>=25.1' && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --group test --group check; fi
+	@touch $@
+
+demo: $(VENV)/.run ## run everything with stand-in providers; no key needed
+	@exec $(BIN)/understudy demo
+
+test: $(VENV)/.dev ## every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## lint, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff set the form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.run ## the side-by-side benchmarks, into docs/benchmarks.md
+	bash bench/setup.sh
+	$(BIN)/python bench/run.py --write
+
+bench-quick: $(VENV)/.run ## nginx and Understudy only, a few seconds
+	bash bench/setup.sh --quick
+	$(BIN)/python bench/run.py --only understudy,nginx --rounds 3 --seconds 3
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .venv-bench bench/portkey/node_modules .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache

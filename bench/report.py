@@ -1,0 +1,271 @@
+"""What was found: goals, tables, conditions, and their place in docs/benchmarks.md."""
+
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from cpu import Memory
+from failover import Episode
+from gateways import GATEWAYS
+from load import WORKLOADS, wrk_version
+from memory import Growth
+
+__all__ = ["Cell", "Findings", "Goal", "Sample", "conditions", "goals", "render", "write"]
+
+_PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
+_BEGIN, _END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+#: CPU time a request, at most so many times nginx's: the workload, the goal, nginx's workload.
+#: nginx cannot translate; what it needs to pass the same through is the unit there.
+_RATIOS = (("json", 3.0, "json"), ("sse", 1.5, "sse"), ("translate", 4.0, "json"))
+_UNIT = {
+    "json": "json",
+    "sse": "sse",
+    "sse-paced": "sse-paced",
+    "translate": "json",
+    "translate-sse": "sse",
+}
+#: Resident memory after the first 10⁵ requests, and its growth over the next 10⁵, bytes.
+_RSS_LIMIT, _GROWTH_LIMIT = 100_000_000, 2_000_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One gateway, one workload, one round."""
+
+    cpu_us: float
+    rate: float
+    fault: str
+
+
+@dataclass
+class Cell:
+    """One gateway, one workload."""
+
+    #: Bytes of a proper answer's body.
+    length: int = 0
+    #: Why the row is void; empty where it is not.
+    fault: str = ""
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the figures may be used."""
+        return bool(self.samples) and not self.fault
+
+    @property
+    def best(self) -> float:
+        """CPU a request in the best round, µs."""
+        return min(sample.cpu_us for sample in self.samples)
+
+    @property
+    def median(self) -> float:
+        """CPU a request in the median round, µs."""
+        return median(sample.cpu_us for sample in self.samples)
+
+
+@dataclass
+class Findings:
+    """Everything that was measured."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    #: Gateways that did not start, and why.
+    absent: dict[str, str] = field(default_factory=dict)
+    #: By workload and gateway.
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    #: After the rounds.
+    resident: dict[str, Memory] = field(default_factory=dict)
+    growth: Growth | None = None
+    failover: list[Episode] | None = None
+
+    def sound(self, workload: str, gateway: str) -> Cell | None:
+        """The cell, where it may be used."""
+        cell = self.cells.get((workload, gateway))
+        return cell if cell and cell.sound else None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal and whether it was met."""
+
+    text: str
+    found: str
+    met: bool
+
+
+def goals(findings: Findings) -> list[Goal]:
+    """The goals that this run can speak of. Judged on medians."""
+    judged = []
+    judged_here = "understudy" in findings.versions or "understudy" in findings.absent
+    measured = {workload for workload, _ in findings.cells} if judged_here else set()
+    for workload, limit, unit in _RATIOS:
+        if workload in measured:
+            text = f"{WORKLOADS[workload].title}: at most {limit:g} × nginx's CPU a request"
+            judged.append(_ratio_goal(findings, text, (workload, unit, "nginx"), limit))
+    if (judged_here and ("json", "envoy") in findings.cells) or "envoy" in findings.absent:
+        text = "JSON, passed through: less CPU a request than Envoy"
+        judged.append(_ratio_goal(findings, text, ("json", "json", "envoy"), 1.0))
+    if findings.growth:
+        judged += _memory_goals(findings.growth)
+    if findings.failover is not None:
+        failures = sum(episode.failures for episode in findings.failover)
+        text = "A provider fails under load: no caller sees a failure"
+        judged.append(Goal(text, f"{failures} failures", failures == 0))
+    judged += [Goal(f"{name} takes part", "not run", False) for name in findings.absent]
+    return judged
+
+
+def _ratio_goal(findings: Findings, text: str, against: tuple[str, str, str], limit: float) -> Goal:
+    workload, unit, peer = against
+    ours, theirs = findings.sound(workload, "understudy"), findings.sound(unit, peer)
+    if ours is None or theirs is None:
+        return Goal(text, "no sound figures", False)
+    ratio = ours.median / theirs.median
+    return Goal(text, f"{ratio:.2f} × {peer}", ratio <= limit)
+
+
+def _memory_goals(growth: Growth) -> list[Goal]:
+    limit, more = f"{_RSS_LIMIT / 1e6:.0f} MB", f"{_GROWTH_LIMIT / 1e6:.0f} MB"
+    first = growth.first.rss
+    sound = not growth.fault
+    return [
+        Goal(
+            f"Resident memory after {growth.requests:,} requests: at most {limit}",
+            f"{first / 1e6:.1f} MB",
+            sound and first <= _RSS_LIMIT,
+        ),
+        Goal(
+            f"… and after {growth.requests:,} more: at most {more} larger",
+            f"{growth.grown / 1e6:+.1f} MB",
+            sound and growth.grown <= _GROWTH_LIMIT,
+        ),
+    ]
+
+
+def conditions(rounds: int, seconds: int, connections: int, findings: Findings) -> str:
+    """Under which conditions the figures came about."""
+    cores = f"{os.cpu_count()} cores; gateway on core 1, wrk and the provider's stub on core 0"
+    few = [
+        f"{gateway.name} -c{gateway.connections}"
+        for gateway in GATEWAYS.values()
+        if gateway.connections and gateway.name in findings.versions
+    ]
+    load = f"wrk {wrk_version()}, -t1 -c{connections} -d{seconds}s"
+    rows = {
+        "Date": f"{datetime.now(UTC):%d %b %Y, %H:%M} UTC",
+        "CPU": f"{_cpu_model()}, {cores}",
+        "Kernel": f"{platform.system()} {platform.release()}",
+        "Python of the stub": platform.python_version(),
+        "Load": load + (f" ({', '.join(few)})" if few else ""),
+        "Rounds": f"{rounds}, interleaved, after a warm-up",
+        "Load average at the end": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+    }
+    rows |= {f"{name}": version for name, version in findings.versions.items()}
+    return _table(["", ""], [[name, value] for name, value in rows.items()])
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def render(findings: Findings, conditions: str, goals: list[Goal]) -> str:
+    """The part of the page between the markers."""
+    parts = ["### Conditions", conditions]
+    if goals:
+        rows = [[goal.text, goal.found, "PASS" if goal.met else "**FAIL**"] for goal in goals]
+        parts += ["### Goals", _table(["goal", "found", ""], rows)]
+    for name, workload in WORKLOADS.items():
+        if any(key[0] == name for key in findings.cells):
+            parts += [f"### {workload.title}", _workload(findings, name)]
+    if findings.resident:
+        rows = [
+            [name, f"{size.rss / 1e6:.0f}", f"{size.pss / 1e6:.0f}"]
+            for name, size in findings.resident.items()
+        ]
+        parts += ["### Memory after the rounds, MB", _table(["gateway", "RSS", "PSS"], rows)]
+    if findings.growth:
+        parts += ["### Understudy's memory over time, MB", _growth(findings.growth)]
+    if findings.failover is not None:
+        parts += ["### A provider fails under load", _failover(findings.failover)]
+    for name, reason in findings.absent.items():
+        parts.append(f"{name} was not run:\n\n```\n{reason}\n```")
+    return "\n\n".join(parts)
+
+
+def _workload(findings: Findings, workload: str) -> str:
+    unit_name = _UNIT[workload]
+    unit = findings.sound(unit_name, "nginx")
+    rows = []
+    for name in GATEWAYS:
+        cell = findings.cells.get((workload, name))
+        if cell is None:
+            continue
+        if not cell.sound:
+            rows.append([name, f"**FAILED**: {_one_line(cell.fault)}", "", "", "", ""])
+            continue
+        rate = median(sample.rate for sample in cell.samples)
+        ratios = ["", ""]
+        if unit:
+            ratios = [f"{cell.best / unit.best:.2f}", f"{cell.median / unit.median:.2f}"]
+        rows.append([name, f"{cell.best:,.1f}", f"{cell.median:,.1f}", *ratios, f"{rate:,.0f}"])
+    head = ["gateway", "CPU µs, best", "median", "× nginx, best", "median", "requests/s"]
+    table = _table(head, rows)
+    if unit_name == workload:
+        return table
+    return f"{table}\n\nThe unit is nginx's figure for {WORKLOADS[unit_name].title}, same run."
+
+
+def _growth(growth: Growth) -> str:
+    readings = {
+        "started": growth.started,
+        f"after {growth.requests:,} requests": growth.first,
+        f"after {growth.requests:,} more": growth.second,
+    }
+    rows = [[name, f"{at.rss / 1e6:.1f}", f"{at.pss / 1e6:.1f}"] for name, at in readings.items()]
+    table = _table(["", "RSS", "PSS"], rows)
+    return f"{table}\n\n**FAILED**: {growth.fault}" if growth.fault else table
+
+
+def _failover(episodes: list[Episode]) -> str:
+    rows = [
+        [
+            episode.mode,
+            f"{episode.seconds}",
+            f"{episode.requests:,}",
+            f"{episode.failures}" + (f" ({episode.fault})" if episode.fault else ""),
+            f"{episode.attempts_sick:,}",
+            f"{episode.attempts:,}",
+            f"{episode.longest_ms:,.0f}",
+        ]
+        for episode in episodes
+    ]
+    head = ["sickness", "seconds", "requests", "failures seen by callers"]
+    head += ["attempts at it while sick", "in all", "longest wait, ms"]
+    return _table(head, rows)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")[:300]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def write(part: str) -> None:
+    """Puts the part between the markers of docs/benchmarks.md; the prose around it stays.
+
+    Raises:
+        ValueError: The page has no markers.
+    """
+    before, begin, rest = _PAGE.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{_PAGE} has no {_BEGIN} … {_END}")
+    _PAGE.write_text(f"{before}{_BEGIN}\n\n{part}\n\n{_END}{after}")
