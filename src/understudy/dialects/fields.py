@@ -125,7 +125,9 @@ def is_filled_array(raw: msgspec.Raw | None) -> bool:
     """Whether this is a JSON array with something in it. Only its first bytes are read."""
     if raw is None:
         return False
-    head = _head(raw, 64)
+    head = bytes(memoryview(raw)[:64])
+    if head.startswith(b"[{"):
+        return True
     return head[:1] == b"[" and head[1:].lstrip()[:1] != b"]"
 
 

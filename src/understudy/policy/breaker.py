@@ -41,8 +41,12 @@ OPEN_SECONDS_MAX = 300.0
 JITTER = 0.2
 #: Seconds that a throttled target rests when the provider does not say how long.
 THROTTLE_SECONDS = 5.0
-#: Seconds between looks at an account or model that needs a human (never sooner, whatever it says).
+#: Seconds between looks at an account or model that needs a human: never sooner, whatever it says,
+#: and never later, even if its date is weeks away: a human may mend it any time.
 HUMAN_SECONDS = 300.0
+HUMAN_SECONDS_MAX = 3600.0
+#: Targets remembered; callers may name models (`provider/*`), so those in order are let go.
+TARGETS_KEPT = 4096
 #: With nothing else left, an open target is tried this often (a deliberate departure from Envoy's
 #: panic mode, which sends everything: these targets are rate-limited).
 PANIC_SECONDS = 1.0
@@ -180,6 +184,12 @@ class Board:
     def _pair(self, target: Target) -> tuple[Breaker, Breaker]:
         pair = self._pairs.get(target.key)
         if pair is None:
+            if len(self._pairs) >= TARGETS_KEPT:
+                self._pairs = {
+                    key: kept
+                    for key, kept in self._pairs.items()
+                    if kept[0].state is not BreakerState.CLOSED
+                }
             account = self._accounts.setdefault(target.account_key, Breaker())
             pair = self._pairs[target.key] = (Breaker(), account)
         return pair
@@ -206,6 +216,11 @@ class Board:
         """Seconds until `target` may be tried again; 0 if now."""
         until = max(breaker.opened_until for breaker in self._pair(target))
         return max(0.0, until - now)
+
+    def fault(self, target: Target) -> Fault | None:
+        """Why `target` rests; None if it does not."""
+        breaker, account = self._pair(target)
+        return breaker.fault or account.fault
 
     def may_panic(self, target: Target, now: float) -> bool:
         """Whether `target`, though open, may have one try because nothing else is left.
@@ -246,7 +261,7 @@ class Board:
             account.inconclusive(began)
             return
         if fault.kind is Kind.ACCOUNT:
-            account.hold(fault, now, max(HUMAN_SECONDS, fault.retry_after or 0.0))
+            account.hold(fault, now, _until_a_human_may_have_come(fault))
             breaker.inconclusive(began)
             return
         if fault.status is not None and fault.scope in {Scope.MODEL, Scope.ACCOUNT}:
@@ -259,9 +274,13 @@ class Board:
         elif fault.kind is Kind.THROTTLED:
             breaker.hold(fault, now, fault.retry_after or THROTTLE_SECONDS)
         elif fault.kind is Kind.CONFIG:
-            breaker.hold(fault, now, max(HUMAN_SECONDS, fault.retry_after or 0.0))
+            breaker.hold(fault, now, _until_a_human_may_have_come(fault))
         else:
             breaker.inconclusive(began)
+
+
+def _until_a_human_may_have_come(fault: Fault) -> float:
+    return min(HUMAN_SECONDS_MAX, max(HUMAN_SECONDS, fault.retry_after or 0.0))
 
 
 def _describe(breaker: Breaker, name: str, now: float) -> str:

@@ -13,6 +13,8 @@ __all__ = ["RetryBudget"]
 
 RETRY_SHARE = 0.1
 CONCURRENT_FLOOR = 3
+#: Targets counted.
+TARGETS_KEPT = 4096
 
 
 class RetryBudget:
@@ -23,12 +25,18 @@ class RetryBudget:
         self._tallies: dict[str, Tally] = {}
         self._concurrent: dict[str, int] = {}
 
-    def first(self, key: str, now: float) -> None:
-        """A first attempt at the target begins."""
+    def _tally(self, key: str) -> Tally:
         tally = self._tallies.get(key)
         if tally is None:
+            if len(self._tallies) >= TARGETS_KEPT:
+                # Callers may name models: a fresh count is the lesser harm.
+                self._tallies.clear()
             tally = self._tallies[key] = Tally()
-        tally.add_good(now)
+        return tally
+
+    def first(self, key: str, now: float) -> None:
+        """A first attempt at the target begins."""
+        self._tally(key).add_good(now)
 
     def allows(self, key: str, now: float) -> bool:
         """Whether one more retry at the target is within the budget."""
@@ -42,12 +50,13 @@ class RetryBudget:
 
     def retry(self, key: str, now: float) -> None:
         """A retry is promised (it counts from when it starts to wait)."""
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = Tally()
-        tally.add_bad(now)
+        self._tally(key).add_bad(now)
         self._concurrent[key] = self._concurrent.get(key, 0) + 1
 
     def retried(self, key: str) -> None:
         """A retry has ended, or was given up."""
-        self._concurrent[key] = max(0, self._concurrent.get(key, 0) - 1)
+        left = self._concurrent.get(key, 0) - 1
+        if left > 0:
+            self._concurrent[key] = left
+        else:
+            self._concurrent.pop(key, None)

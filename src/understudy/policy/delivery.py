@@ -29,10 +29,18 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
 from understudy.core.outcomes import Attempt, RequestOutcome, Result
+from understudy.policy.decisions import (
+    Abandon,
+    Break,
+    Decision,
+    Finish,
+    Limits,
+    Refuse,
+    Start,
+    Wait,
+)
 from understudy.policy.targets import Choice, Health, Plan, Target, choose
 from understudy.policy.verdict import (
     Verdict,
@@ -120,22 +128,6 @@ BACKOFF_SECONDS_MAX = 8.0
 SECONDS_PER_TOKEN = 3600.0 / 128_000.0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What bounds a request. Durations in seconds."""
-
-    #: A moment on the clock that `now` is read from.
-    deadline: float
-    first_token: float
-    idle: float
-    attempts: int
-    stream: bool
-    #: The caller's limit of output tokens, None where it set none.
-    max_tokens: int | None = None
-    #: The caller itself asked for less time than the feature has: what runs into that deadline is
-    #: not the target's fault.
-    hurried: bool = False
-
-
 class Budget(Protocol):
     """The retry budget: see `understudy.policy.budget.RetryBudget`."""
 
@@ -143,47 +135,6 @@ class Budget(Protocol):
         """Whether one more same-target retry is within it."""
         ...
 
-
-class Start(msgspec.Struct, frozen=True):
-    """Begin an attempt at `target`. `retry`: it has been tried for this request before.
-
-    `began`: the moment of the decision, by which health tells an attempt that began before a
-    target was given up from one that tries it out.
-    """
-
-    target: Target
-    attempt: Attempt
-    retry: bool
-    began: float
-
-
-class Abandon(msgspec.Struct, frozen=True):
-    """Drop the running attempt's connection."""
-
-
-class Wait(msgspec.Struct, frozen=True):
-    """Nothing to do until `Delivery.due`. A retry at `target` is promised."""
-
-    target: Target
-
-
-class Finish(msgspec.Struct, frozen=True):
-    """The answer is whole: end the caller's response."""
-
-
-class Refuse(msgspec.Struct, frozen=True):
-    """Nothing has been sent: answer with this verdict."""
-
-    verdict: Verdict
-
-
-class Break(msgspec.Struct, frozen=True):
-    """Content has been sent: end with the dialect's in-stream error, and no terminal event."""
-
-    verdict: Verdict
-
-
-Decision = Start | Abandon | Wait | Finish | Refuse | Break
 
 _ABANDON = Abandon()
 _FINISH = Finish()
@@ -463,7 +414,9 @@ class Delivery:
 
     def _others(self) -> bool:
         """Whether a target that has had no turn yet may still have one."""
-        out = self._barred.keys() | self._ruled_out() if self._barred else set()
+        if not self._barred:
+            return len(self._plan.targets) > 1
+        out = self._barred.keys() | self._ruled_out()
         return any(t.key not in out and t is not self._running for t in self._plan.targets)
 
     def _end_attempt(self, result: Result, fault: Fault | None, now: float) -> None:
@@ -488,8 +441,11 @@ class Delivery:
         if faults and over and all(fault.kind is Kind.ADAPTABLE for fault in faults):
             # It fits nowhere: the caller must hear what it would have to change.
             return give_back(faults[0])
-        waits = [self._health.opens_again_in(target, now) for target in self._plan.targets]
-        return cannot_serve(self._faults(), min(waits, default=0.0))
+        targets, health = self._plan.targets, self._health
+        waits = [health.opens_again_in(target, now) for target in targets]
+        # Where nothing could be tried, what is known of the targets is the reason.
+        known = self._faults() or [f for f in map(health.fault, targets) if f is not None]
+        return cannot_serve(known, min(waits, default=0.0))
 
     def _fail(self, decision: Refuse | Break) -> tuple[Decision, ...]:
         self._move(State.FAILED)

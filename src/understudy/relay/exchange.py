@@ -75,6 +75,7 @@ class Exchange:
         "_running",
         "_send",
         "_status",
+        "_waits",
         "_wire",
     )
 
@@ -96,14 +97,17 @@ class Exchange:
             order.request.arrived + relay.wall,
             attempts=attempts,
         )
-        self._running: Start | None = None
+        #: The attempt under way, or the last one.
+        self._running: Start
         self._retrying: str | None = None
         self._call: Call | None = None
-        self._destination: Destination | None = None
+        self._destination: Destination
         self._wire = ""
         self._parsed: Request | None = None
         self._broken_field: str | None = None
         self._last_activity = 0.0
+        #: The provider waits for a caller that does not keep up.
+        self._waits = False
         #: Sends a piece of the answer to the caller; None before the commit point.
         self._send: Callable[[bytes], None] | None = None
         self._await_answer()
@@ -197,7 +201,7 @@ class Exchange:
         return kind == wanted or (not kind and not self._order.envelope.stream)
 
     def _make_carrier(self) -> StreamGlance:
-        destination = cast("Destination", self._destination)
+        destination = self._destination
         order, provider = self._order, DIALECTS[self._wire]
         stream = order.envelope.stream
         if self._wire == order.operation:
@@ -286,7 +290,6 @@ class Exchange:
 
     def _classify(self, body: bytes) -> Fault:
         """What a reply that is no answer means, by its provider's table."""
-        destination = cast("Destination", self._destination)
         relay = self._relay
         reply = Reply(
             status=self._status,
@@ -294,7 +297,7 @@ class Exchange:
             body=body,
             now=self._last_activity + relay.wall,
         )
-        return destination.manners.read_fault(reply)
+        return self._destination.manners.read_fault(reply)
 
     # -- 4. how an attempt ends ---------------------------------------------------------------
 
@@ -303,14 +306,14 @@ class Exchange:
         if emptiness(carrier, has_stop=self._order.envelope.has_stop):
             self._fault(empty_fault())
             return
-        start = cast("Start", self._running)
+        start = self._running
         start.attempt.usage = carrier.usage
         decisions = self._life.whole(self._relay.now())
         self._observe(start)
         self._carry_out(decisions)
 
     def _fault(self, fault: Fault) -> None:
-        start = cast("Start", self._running)
+        start = self._running
         decisions = self._life.fault(fault, self._relay.now())
         self._observe(start)
         self._carry_out(decisions)
@@ -327,10 +330,11 @@ class Exchange:
     def _observe(self, start: Start) -> None:
         """An attempt has ended: tell those who read outcomes."""
         relay, attempt = self._relay, start.attempt
-        self._running = None
         if start.retry:
             relay.budget.retried(start.target.key)
-        result = cast("Result", attempt.result)
+        result = attempt.result
+        if result is None:
+            raise RuntimeError("an attempt under way was taken for one that has ended")
         relay.board.ended(start.target, result, attempt.fault, relay.now(), start.began)
         relay.metrics.attempt(attempt)
         if result is not Result.CONTENT:
@@ -339,16 +343,20 @@ class Exchange:
     def on_due(self, now: float) -> None:
         """The moment `due` has come: no content, no bytes, no time, or a wait is over."""
         start = self._running
+        was_under_way = start.attempt.result is None
+        if self._waits:
+            self._last_activity = now  # This silence is not the provider's.
         decisions = self._life.timer(now, self._last_activity)
-        if start is not None and start.attempt.result is not None:
+        if was_under_way and start.attempt.result is not None:
             self._observe(start)
         self._carry_out(decisions)
 
     def gone(self) -> None:
         """The caller has left: its provider stops at once."""
         start = self._running
+        was_under_way = start.attempt.result is None
         decisions = self._life.gone(self._relay.now())
-        if start is not None:
+        if was_under_way:
             self._observe(start)
         self._carry_out(decisions)
         self._close()
@@ -375,7 +383,7 @@ class Exchange:
     def _finish(self) -> None:
         """The caller has, or gets, all of the answer."""
         self._close()
-        tail = cast("StreamGlance", self._carrier).tail
+        tail = self._carrier.tail if self._carrier is not None else b""
         self._reply.finish(self._relay.date, _provider_id(self._headers), tail)
 
     def _refuse(self, verdict: Verdict) -> None:
@@ -421,10 +429,14 @@ class Exchange:
     def pause(self) -> None:
         """The caller does not keep up: let the provider wait."""
         if self._call is not None and self._send is not None:
+            self._waits = True
             self._call.pause()
 
     def resume(self) -> None:
         """The caller keeps up again."""
+        if self._waits:
+            self._waits = False
+            self._last_activity = self._relay.now()
         if self._call is not None:
             self._call.resume()
 

@@ -9,7 +9,8 @@ does anything in several pieces: there is one grammar, and this is only a memory
 from __future__ import annotations
 
 import re
-from copy import copy
+
+from msgspec.structs import replace
 
 from understudy.relay.http import Incoming
 
@@ -51,9 +52,7 @@ class FamiliarHead:
         if len(lengths) != 1 or not head.endswith(b"\r\n\r\n"):
             return None
         start, end = lengths[0].span(1)
-        template = copy(request)
-        template.body = b""
-        return cls(head[:start], head[end:], template, settings)
+        return cls(head[:start], head[end:], replace(request, body=b""), settings)
 
     def recognise(self, data: bytes, now: float, settings: object) -> Incoming | None:
         """The request that `data` is, if it is exactly one with this head; else None."""
@@ -67,7 +66,4 @@ class FamiliarHead:
         body = data[end + len(self._after) :]
         if len(body) != int(digits):
             return None
-        request = copy(self._request)
-        request.body = body
-        request.arrived = now
-        return request
+        return replace(self._request, body=body, arrived=now)

@@ -9,17 +9,26 @@ import msgspec
 
 from understudy.core.settings import Caller
 
-__all__ = ["Incoming", "Refusal", "Responder", "status_line"]
+__all__ = ["STATUS_LINES", "Incoming", "Origin", "Refusal", "Responder", "status_line"]
 
-_LINES = {
+#: Status → its line.
+STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 
 
 def status_line(status: int) -> bytes:
     """`HTTP/1.1 503 Service Unavailable` and its line end; vendors' own statuses (529) too."""
-    known = _LINES.get(status)
+    known = STATUS_LINES.get(status)
     return known if known is not None else b"HTTP/1.1 %d Error\r\n" % status
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """Where connections go: a host name or address literal, and whether TLS is spoken there."""
+
+    host: str
+    port: int
+    tls: bool
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours

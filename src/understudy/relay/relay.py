@@ -86,13 +86,13 @@ class Relay:
         self._loop = loop
         self._intake = Intake(secrets.token_bytes(32))
         self._desk = Desk(self)
-        self._date = ""
+        #: The current second as HTTP writes it.
+        self.date = ""
         # Ids are unique, not secret: a record is shown to nobody but its own caller.
         self._bits = chance.getrandbits
         self._ticking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
-        self._idle.set()
         self._sweep()
 
     # -- settings -----------------------------------------------------------------------------
@@ -153,7 +153,6 @@ class Relay:
         exchange = Exchange(self, order, responder)
         self.live.add(exchange)
         if self._ticking is None:
-            self._idle.clear()
             self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)
         exchange.begin()
         return exchange
@@ -197,12 +196,7 @@ class Relay:
         return f"req_{self._bits(96):024x}"
 
     def _plain_head(self, lines: str) -> bytes:
-        return f"date: {self._date}\r\n{lines}".encode("latin-1")
-
-    @property
-    def date(self) -> str:
-        """The current second as HTTP writes it."""
-        return self._date
+        return f"date: {self.date}\r\n{lines}".encode("latin-1")
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -220,7 +214,7 @@ class Relay:
         """Once a second: idle connections, silent callers, the calendar."""
         now = self.now()
         self.wall = time.time() - now
-        self._date = formatdate(now + self.wall, usegmt=True)
+        self.date = formatdate(now + self.wall, usegmt=True)
         self.pool.sweep()
         for connection in list(self.connections):
             connection.sweep(now)
@@ -232,7 +226,7 @@ class Relay:
         """A request has ended."""
         self.live.discard(exchange)
         self.metrics.request(record, seconds)
-        if not self.live:
+        if self.draining and not self.live:
             self._idle.set()
 
     async def drain(self, grace: float) -> int:

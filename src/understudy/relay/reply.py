@@ -85,12 +85,13 @@ class CallerReply:
     def refuse(
         self, date: str, verdict: Verdict, *, provider_body: bytes | None, field: str | None
     ) -> None:
-        """Nothing has been sent: an error. `provider_body`: the provider's own words for it, if it
+        """Nothing has been sent: an error. `provider_body`: the last provider's own words, if it
         speaks the caller's dialect. `field`: the path of what is wrong in the caller's body.
         """
         order = self._order
         body: bytes | None = None
-        if verdict.is_callers and provider_body is not None:
+        words = verdict.is_callers and verdict.fault is self._attempts[-1].fault
+        if words and provider_body is not None:
             body = provider_error(
                 verdict, provider_body, feature=order.place.route.feature.name, request_id=order.id
             )

@@ -11,13 +11,10 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-import msgspec
-
 from understudy import __version__
 from understudy.core.settings import (
     Account,
     Caller,
-    Feature,
     Provider,
     Settings,
     TargetRule,
@@ -28,7 +25,8 @@ from understudy.dialects.messages import COUNT_TOKENS, MESSAGES
 from understudy.policy.targets import Ask, Plan, Target, eligible
 from understudy.providers.base import Manners
 from understudy.providers.registry import MANNERS
-from understudy.relay.upstream import Origin
+from understudy.relay.http import Origin
+from understudy.relay.places import Place, Route
 
 __all__ = ["DIALECTS", "Destination", "Place", "Route", "Runtime"]
 
@@ -124,25 +122,6 @@ class Destination:
         suffix = f"?{query}" if query else ""
         line = f"{self._lines[wire]}{suffix} HTTP/1.1\r\n"
         return f"{line}{lines}content-length: ".encode("latin-1")
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature and its targets, every account in turn."""
-
-    feature: Feature
-    targets: tuple[Target, ...]
-    #: Some target takes the model that the caller named, so that plans depend on it.
-    wild: bool = False
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request belongs: its feature, who may serve it, and for whom."""
-
-    route: Route
-    plan: Plan
-    #: The model that the caller named, None where it named the feature.
-    model: str | None
-    tenant: str | None
 
 
 class Runtime:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import httptools
 
 from understudy.relay.familiar import FamiliarHead
-from understudy.relay.http import Incoming, Refusal, Responder, status_line
+from understudy.relay.http import STATUS_LINES, Incoming, Refusal, Responder, status_line
 
 __all__ = ["MAX_BODY_BYTES", "Application", "CallerProtocol", "Running"]
 
@@ -128,8 +128,11 @@ class CallerProtocol(asyncio.Protocol):
         self._running: Running | None = None
         self._serving: Incoming | None = None
         self._last_read = clock()
+        self._read_size = 0
         self._closing = False
         self._refusal: Refusal | None = None
+        #: A refusal that waits until the requests before it are answered.
+        self._last: Refusal | None = None
         self._discard_until = 0.0
         self._chunked = True
         self._familiar: FamiliarHead | None = None
@@ -145,6 +148,7 @@ class CallerProtocol(asyncio.Protocol):
         self._hosts = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._unseen = 0
         self._began = 0.0
         self._request: Incoming | None = None
 
@@ -167,7 +171,7 @@ class CallerProtocol(asyncio.Protocol):
         return False
 
     def data_received(self, data: bytes) -> None:
-        if self._discard_until or self._closing:
+        if self._discard_until or self._closing or self._last is not None:
             return
         now = self._last_read = self._clock()
         fresh = self._serving is None and not self._began and not self._waiting
@@ -176,6 +180,7 @@ class CallerProtocol(asyncio.Protocol):
             if request is not None:
                 self._serve(request)
                 return
+        self._read_size = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -185,11 +190,23 @@ class CallerProtocol(asyncio.Protocol):
                 400, "bad_http", f"The request is not valid HTTP/1.1: {_reason(error)}."
             )
             self._refuse(refusal)
+        else:
+            if self._began:
+                self._weigh(len(data))
         if self._serving is None and self._waiting:
             request = self._waiting[0]
             if fresh and len(self._waiting) == 1 and not self._began:
                 self._familiar = FamiliarHead.learn(data, request, self._app.runtime)
             self._next()
+
+    def _weigh(self, size: int) -> None:
+        """Refuse what grows without end where the parser shows nothing yet: it tells of a header,
+        or of a trailer, only when it is whole. A chunk's own bytes are allowed for.
+        """
+        self._unseen += size
+        seen = self._header_bytes + 8 * self._body_bytes
+        if self._unseen - seen > MAX_HEAD_BYTES + MAX_TARGET_BYTES and self._refusal is None:
+            self._refuse(_head_too_large())
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -206,6 +223,8 @@ class CallerProtocol(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._reset()
         self._began = self._last_read
+        # What else was in the read that it begins in is not its own.
+        self._unseen = -self._read_size
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -222,11 +241,11 @@ class CallerProtocol(asyncio.Protocol):
         lower = name.lower()
         known = KNOWN_HEADERS.get(lower)
         if known is not None:
-            self._headers[known] = value.decode("latin-1")
+            _add(self._headers, known, value)
         elif lower == b"host":
             self._hosts += 1
         elif lower.startswith(OWN_PREFIX):
-            self._own[lower.decode("latin-1")] = value.decode("latin-1")
+            _add(self._own, lower.decode("latin-1"), value)
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
@@ -244,7 +263,7 @@ class CallerProtocol(asyncio.Protocol):
             chunks=parser.get_http_version() == "1.1",
         )
         try:
-            if (request.chunks and self._hosts != 1) or not PLAIN_FRAMING.issuperset(headers):
+            if not request.chunks or self._hosts != 1 or not PLAIN_FRAMING.issuperset(headers):
                 self._check_framing(request)
             elif "content-length" in headers and int(headers["content-length"]) > MAX_BODY_BYTES:
                 raise _too_large()
@@ -275,6 +294,7 @@ class CallerProtocol(asyncio.Protocol):
         request.arrived = self._last_read
         request.keep_alive = self._parser.should_keep_alive()
         self._began = 0.0
+        self._request = None
         self._body = []
         self._waiting.append(request)
         self._waiting_bytes += len(request.body)
@@ -284,9 +304,11 @@ class CallerProtocol(asyncio.Protocol):
             self._stop_reading()
 
     def _check_framing(self, request: Incoming) -> None:
-        """What llhttp leaves open (RFC 9112 §3.2, §6.1; RFC 9110 §8.4)."""
+        """What llhttp leaves open (RFC 9112 §2.3, §3.2, §6.1; RFC 9110 §8.4)."""
         headers = request.headers
-        if request.chunks and self._hosts != 1:
+        if not request.chunks and self._parser.get_http_version() != "1.0":
+            raise Refusal(505, "bad_http", "HTTP/1.1 is spoken here.")
+        if self._hosts > 1 or (request.chunks and not self._hosts):
             raise Refusal(400, "bad_http", "An HTTP/1.1 request carries exactly one Host header.")
         coding = headers.get("transfer-encoding")
         if coding is not None and (coding.lower() != "chunked" or not request.chunks):
@@ -331,6 +353,8 @@ class CallerProtocol(asyncio.Protocol):
         if self._waiting:
             # Not at once: a long pipeline of quick answers must not nest.
             asyncio.get_running_loop().call_soon(self._continue)
+        elif self._last is not None:
+            self._refuse(self._last)
 
     def _continue(self) -> None:
         if self._serving is None and self._waiting and self._transport is not None:
@@ -351,9 +375,9 @@ class CallerProtocol(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if self._serving is not None:
-            # It is answered behind the one being served: that one's answer, then the end.
-            self._closing = True
+        if self._serving is not None or self._waiting:
+            # Answers keep the order of their requests (RFC 9112 §9.3.2).
+            self._last = refusal
             return
         request = self._request or Incoming(
             method="GET",
@@ -366,7 +390,6 @@ class CallerProtocol(asyncio.Protocol):
             arrived=self._last_read,
         )
         headers, body = self._app.refuse(request, refusal)
-        self._waiting.clear()
         request.keep_alive = False
         self._serving = request
         self._discard_until = self._clock() + DISCARD_SECONDS
@@ -391,7 +414,7 @@ class CallerProtocol(asyncio.Protocol):
         transport.write(
             b"%b%bcontent-length: %d\r\n%b\r\n%b"
             % (
-                status_line(status),
+                STATUS_LINES.get(status) or status_line(status),
                 headers,
                 length,
                 b"connection: close\r\n" if closing else b"",
@@ -452,7 +475,11 @@ class CallerProtocol(asyncio.Protocol):
             if now - self._began > limit or now - self._last_read > pause:
                 self._refuse(Refusal(408, "request_timeout", "The request did not arrive in time."))
         elif now - self._last_read > KEEP_ALIVE_SECONDS:
-            transport.close()
+            if transport.is_closing():
+                transport.abort()  # It will not read what is still to be sent.
+            else:
+                self._last_read = now
+                transport.close()
 
     def drain(self) -> None:
         """No further request: close as soon as the response under way is out."""
@@ -464,6 +491,12 @@ class CallerProtocol(asyncio.Protocol):
         """Close now."""
         if self._transport is not None:
             self._transport.abort()
+
+
+def _add(headers: dict[str, str], name: str, value: bytes) -> None:
+    """Lines of one name are one list (RFC 9110 §5.3): none of them hides another."""
+    text = value.decode("latin-1")
+    headers[name] = f"{headers[name]}, {text}" if name in headers else text
 
 
 def _too_large() -> Refusal:

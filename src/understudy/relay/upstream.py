@@ -19,12 +19,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import httptools
-import msgspec
 
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.providers.transport import transport_fault
+from understudy.relay.http import Origin
 
-__all__ = ["Call", "Origin", "Pool", "Sink"]
+__all__ = ["Call", "Pool", "Sink"]
 
 #: Seconds (reference figures: connect 3–5 s; the official SDKs use 5).
 CONNECT_TIMEOUT = 5.0
@@ -57,14 +57,6 @@ _NAMES = {
     )
     for spelling in (name, name.title())
 }
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """Where connections go: a host name or address literal, and whether TLS is spoken there."""
-
-    host: str
-    port: int
-    tls: bool
 
 
 class Sink(Protocol):
@@ -109,7 +101,8 @@ class _Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         #: The final status; 0 until the final head is whole.
         self._status = 0
-        self._seen_bytes = False
+        #: Bytes of this message.
+        self._seen_bytes = 0
         self._head_told = False
         self._complete = False
         self._keep = False
@@ -126,7 +119,7 @@ class _Connection(asyncio.Protocol):
         if call is None and not self.lingers_until:
             self.close()  # Bytes that nobody asked for.
             return
-        self._seen_bytes = True
+        self._seen_bytes += len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -136,6 +129,9 @@ class _Connection(asyncio.Protocol):
                 return
         if self._status:
             self._tell(call)
+        elif self._seen_bytes > MAX_HEAD_BYTES:
+            # The parser tells of a header only when it is whole.
+            self._lose(_malformed("the response's head is too large"))
 
     def eof_received(self) -> bool:
         return False

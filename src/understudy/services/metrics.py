@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -58,7 +58,7 @@ class _TargetMeter:
     __slots__ = ("faults", "first_content", "input_tokens", "output_tokens", "results")
 
     def __init__(self) -> None:
-        self.results = dict.fromkeys(map(str, Result), 0)
+        self.results: dict[str | None, int] = dict.fromkeys(map(str, Result), 0)
         self.faults: dict[tuple[str, str], int] = {}
         self.first_content = _Histogram(SECONDS)
         self.input_tokens = 0
@@ -71,7 +71,7 @@ class _FeatureMeter:
     __slots__ = ("duration", "outcomes")
 
     def __init__(self) -> None:
-        self.outcomes = dict.fromkeys(map(str, RequestOutcome), 0)
+        self.outcomes: dict[str | None, int] = dict.fromkeys(map(str, RequestOutcome), 0)
         self.duration = _Histogram(SECONDS)
 
 
@@ -103,7 +103,7 @@ class Metrics(Collector):
         meter = self._targets.get(place)
         if meter is None:
             meter = self._targets[place] = _TargetMeter()
-        meter.results[cast("Result", attempt.result)] += 1
+        meter.results[attempt.result] += 1
         if attempt.first_content_ms is not None:
             meter.first_content.observe(attempt.first_content_ms / 1000.0)
         if attempt.fault is not None:
@@ -119,7 +119,7 @@ class Metrics(Collector):
         meter = self._features.get(record.feature)
         if meter is None:
             meter = self._features[record.feature] = _FeatureMeter()
-        meter.outcomes[cast("RequestOutcome", record.outcome)] += 1
+        meter.outcomes[record.outcome] += 1
         meter.duration.observe(seconds)
         spent = 0.0
         for attempt in record.attempts:

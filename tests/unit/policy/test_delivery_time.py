@@ -69,6 +69,13 @@ def test_content_at_the_last_moment_is_in_time(world):
     assert life.delivery.due == world.now + 30.0
 
 
+def test_a_stream_that_begins_late_is_looked_at_no_later_than_its_deadline(world):
+    life = begun(world, PRIMARY, seconds=20.0)
+    world.pass_by(9.0)
+    life.content()
+    assert life.delivery.due == life.limits.deadline
+
+
 def test_a_stream_that_goes_on_is_left_alone(world):
     life = begun(world, PRIMARY)
     life.content()
@@ -363,6 +370,15 @@ def test_a_throttled_target_gets_its_rest_where_the_provider_does_not_say_how_lo
     assert "waited 5.0 s" in decision.attempt.why
 
 
+def test_a_rest_that_lasts_beyond_the_deadline_is_not_waited_for(world):
+    life = begun(world, PRIMARY, seconds=4.0)
+    life.fault(Kind.THROTTLED)
+    (decision,) = life.due()
+    assert isinstance(decision, Refuse)
+    assert decision.verdict.status == 503
+    assert world.now < life.limits.deadline
+
+
 def test_when_a_wait_is_over_not_every_caller_comes_at_once(world):
     lives = [begun(world, PRIMARY) for _ in range(3)]
     for life in lives:
@@ -373,6 +389,7 @@ def test_when_a_wait_is_over_not_every_caller_comes_at_once(world):
     first, *others = lives
     assert first.state is State.ATTEMPTING
     assert [life.state for life in others] == [State.WAITING] * 2
+    assert [life.delivery.due for life in others] == [NOW + 4.5] * 2
     first.content()
     first.whole()
     # The first one's success lets the others through.

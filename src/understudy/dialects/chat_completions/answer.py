@@ -26,6 +26,7 @@ from understudy.dialects.chat_completions.wire import (
     Delta,
     FunctionCall,
     LenientDecoder,
+    PlainCompletion,
     ToolCall,
     arguments_of,
     is_error,
@@ -69,6 +70,9 @@ def glance_answer(body: bytes) -> AnswerGlance:
     Raises:
         FaultError: as `parse_answer`; some servers answer 200 with a body of another kind.
     """
+    plain = _glance_plain(body)
+    if plain is not None:
+        return plain
     completion = _completion(body)
     if is_error(completion):
         return AnswerGlance(error=body)
@@ -80,6 +84,25 @@ def glance_answer(body: bytes) -> AnswerGlance:
         stop=_stop_of(choices[0]) if choices else None,
         usage=usage_of(completion.usage),
     )
+
+
+_PLAIN = msgspec.json.Decoder(PlainCompletion)
+_PLAIN_STOPS = {"stop": Stop.END, "length": Stop.LENGTH, "tool_calls": Stop.TOOL_USE}
+
+
+def _glance_plain(body: bytes) -> AnswerGlance | None:
+    """The common case: one choice, with text, ended by a word that we know. Else None."""
+    try:
+        plain = _PLAIN.decode(body)
+        if not body.isascii():
+            body.decode()  # What the decoder skips, it does not check.
+    except UNREADABLE:
+        return None
+    choice = plain.choices[0]
+    stop = _PLAIN_STOPS.get(choice.finish_reason)
+    if stop is None or not choice.message.content:
+        return None
+    return AnswerGlance(has_content=True, stop=stop, usage=usage_of(plain.usage))
 
 
 def render_answer(answer: Answer) -> bytes:

@@ -6,8 +6,6 @@ something: an error, a `finish_reason`, usage, and (until there was some) conten
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from understudy.core.conversation import Stop, Usage
@@ -26,6 +24,7 @@ from understudy.dialects.chat_completions.wire import (
     UNREADABLE,
     ChunkChoice,
     Delta,
+    LightChunk,
     is_error,
     usage_of,
 )
@@ -34,23 +33,10 @@ from understudy.dialects.sse import MAX_EVENT_BYTES, EventTooLargeError, SseSpli
 __all__ = ["ChatGlance", "holds_content"]
 
 
-class _LightChoice(msgspec.Struct, gc=False):
-    index: int = 0
-    finish_reason: str | None = None
-
-
-class _LightChunk(msgspec.Struct, gc=False):
-    """A chunk once content has been seen: one choice, whose delta no longer matters."""
-
-    choices: tuple[_LightChoice]
-    usage: Any = None
-    error: Any = None
-
-
 _PLAIN = b"data: "
 _LF = 0x0A
 _CR = 0x0D
-_decode_light = msgspec.json.Decoder(_LightChunk).decode
+_decode_light = msgspec.json.Decoder(LightChunk).decode
 
 
 def holds_content(message: Delta) -> bool:

@@ -15,6 +15,7 @@ from understudy.core.conversation import (
 )
 from understudy.dialects.base import Envelope
 from understudy.dialects.chat_completions.shapes import (
+    ChatEnvelope,
     ChatRequest,
     ResponseFormat,
     Tool,
@@ -24,7 +25,6 @@ from understudy.dialects.chat_completions.turns import read_messages
 from understudy.dialects.fields import (
     decode_body,
     decode_fields,
-    is_filled_array,
     known_here_only,
     present,
     require_array,
@@ -34,15 +34,7 @@ from understudy.dialects.fields import (
 __all__ = ["parse_request", "read_envelope"]
 
 
-class _Envelope(msgspec.Struct, gc=False):
-    model: str
-    messages: msgspec.Raw
-    stream: bool | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-
-
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ENVELOPE = msgspec.json.Decoder(ChatEnvelope)
 _REQUEST = msgspec.json.Decoder(ChatRequest)
 _EMPTY = frozenset({b"", b"null"})
 
@@ -57,7 +49,7 @@ def read_envelope(body: bytes) -> Envelope:
     light = decode_body(_ENVELOPE, body)
     if not light.model.strip():
         require_model(fields)
-    if not is_filled_array(light.messages):
+    if not light.messages:
         require_array(fields, "messages")
     limit = light.max_completion_tokens
     return Envelope(

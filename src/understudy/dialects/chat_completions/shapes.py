@@ -14,6 +14,7 @@ import msgspec
 __all__ = [
     "AssistantMessage",
     "AudioPart",
+    "ChatEnvelope",
     "ChatMessage",
     "ChatRequest",
     "DeveloperMessage",
@@ -218,6 +219,16 @@ class StreamOptions(msgspec.Struct, frozen=True):
     """`include_obfuscation` is not named: our streams never carry padding."""
 
     include_usage: bool | None = None
+
+
+class ChatEnvelope(msgspec.Struct, gc=False):
+    """What of a request the relay must know before it chooses a target."""
+
+    model: str
+    messages: list[msgspec.Raw]
+    stream: bool | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
 
 
 class ChatRequest(msgspec.Struct, frozen=True):

@@ -26,6 +26,8 @@ __all__ = [
     "Delta",
     "FunctionCall",
     "LenientDecoder",
+    "LightChunk",
+    "PlainCompletion",
     "ToolCall",
     "WireUsage",
     "arguments_of",
@@ -123,6 +125,19 @@ class Chunk(msgspec.Struct, gc=False):
     object: str = ""
 
 
+class LightChoice(msgspec.Struct, gc=False):
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class LightChunk(msgspec.Struct, gc=False):
+    """A chunk once content has been seen: one choice, whose delta no longer matters."""
+
+    choices: tuple[LightChoice]
+    usage: Any = None
+    error: Any = None
+
+
 class Choice(msgspec.Struct, gc=False):
     """One choice of a whole completion."""
 
@@ -141,6 +156,25 @@ class Completion(msgspec.Struct, gc=False):
     usage: WireUsage | None = None
     error: Any = None
     object: str = ""
+
+
+class _PlainMessage(msgspec.Struct, gc=False):
+    content: str
+    refusal: None = None
+    function_call: None = None
+
+
+class _PlainChoice(msgspec.Struct, gc=False):
+    message: _PlainMessage
+    finish_reason: str
+
+
+class PlainCompletion(msgspec.Struct, gc=False):
+    """The common case of a whole answer: one choice and no error."""
+
+    choices: tuple[_PlainChoice]
+    error: None = None
+    usage: WireUsage | None = None
 
 
 class LenientDecoder(Generic[T]):
@@ -236,8 +270,12 @@ def usage_of(usage: WireUsage | None) -> Usage | None:
     """Usage in the core's words; OpenAI counts as the core does."""
     if usage is None:
         return None
-    prompt = usage.prompt_tokens_details or _PromptDetails()
-    completion = usage.completion_tokens_details or _CompletionDetails()
+    prompt = usage.prompt_tokens_details
+    completion = usage.completion_tokens_details
+    if prompt is None and completion is None:
+        return Usage(input=usage.prompt_tokens or 0, output=usage.completion_tokens or 0)
+    prompt = prompt or _PromptDetails()
+    completion = completion or _CompletionDetails()
     return Usage(
         input=usage.prompt_tokens or 0,
         output=usage.completion_tokens or 0,

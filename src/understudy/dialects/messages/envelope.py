@@ -13,18 +13,12 @@ from understudy.dialects.fields import (
     require_array,
     require_model,
 )
+from understudy.dialects.messages.passing import MessagesEnvelope
 
 __all__ = ["read_count_envelope", "read_envelope"]
 
 
-class _Envelope(msgspec.Struct, gc=False):
-    model: str
-    messages: msgspec.Raw
-    max_tokens: int
-    stream: bool | None = None
-
-
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ENVELOPE = msgspec.json.Decoder(MessagesEnvelope)
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -39,7 +33,7 @@ def read_envelope(body: bytes) -> Envelope:
     light = decode_body(_ENVELOPE, body)
     if not light.model.strip():
         require_model(fields)
-    if not is_filled_array(light.messages):
+    if not light.messages:
         require_array(fields, "messages")
     if light.max_tokens < 0:
         raise BadRequestError("max_tokens", "Expected `int` >= 0")

@@ -19,6 +19,7 @@ import msgspec
 from understudy.core.conversation import Stop, Usage
 from understudy.core.faults import Fault
 from understudy.dialects.base import ReadError, truncated_fault
+from understudy.dialects.messages.passing import AnyDelta, PassingEvent
 from understudy.dialects.messages.tail import UNREADABLE, tail_fault
 from understudy.dialects.messages.tally import malformed, merged_usage, read_stop
 from understudy.dialects.sse import EventTooLargeError, SseSplitter, parse_event
@@ -37,41 +38,8 @@ _BEGIN_EMPTY = frozenset({"text", "thinking"})
 _MAY_BE_EMPTY = frozenset({"text_delta", "thinking_delta", "input_json_delta", "signature_delta"})
 
 
-class _AnyDelta(msgspec.Struct, tag_field="type", tag="content_block_delta", gc=False):
-    index: int
-    delta: msgspec.Raw
-
-
-class _Delta(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    stop_reason: str | None = None
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-
-
-class _Message(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    index: int = -1
-    delta: _Delta | None = None
-    content_block: _Block | None = None
-    message: _Message | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-_decode_delta = msgspec.json.Decoder(_AnyDelta).decode
-_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_delta = msgspec.json.Decoder(AnyDelta).decode
+_decode_event = msgspec.json.Decoder(PassingEvent).decode
 
 
 class MessagesGlance:
@@ -184,7 +152,7 @@ class MessagesGlance:
         else:
             self.fault = self._take(event, event.type or sse.event)
 
-    def _take(self, event: _Event, kind: str) -> Fault | None:
+    def _take(self, event: PassingEvent, kind: str) -> Fault | None:
         if kind == "content_block_delta":
             return self._take_delta(event)
         if kind == "content_block_start":
@@ -201,7 +169,7 @@ class MessagesGlance:
             self._take_message(event, kind)
         return None
 
-    def _take_message(self, event: _Event, kind: str) -> None:
+    def _take_message(self, event: PassingEvent, kind: str) -> None:
         """`message_start`, `message_delta`; `ping` and what the vendor may add just pass."""
         if kind == "message_start":
             self._begun = True
@@ -212,7 +180,7 @@ class MessagesGlance:
             if event.delta is not None and event.delta.stop_reason is not None:
                 self.stop = read_stop(event.delta.stop_reason)
 
-    def _take_start(self, event: _Event) -> Fault | None:
+    def _take_start(self, event: PassingEvent) -> Fault | None:
         block = event.content_block
         if not self._begun or block is None or event.index < 0:
             return malformed("a block began out of place")
@@ -223,13 +191,13 @@ class MessagesGlance:
             self.has_content = True
         return None
 
-    def _take_stop(self, event: _Event) -> Fault | None:
+    def _take_stop(self, event: PassingEvent) -> Fault | None:
         if event.index not in self._open:
             return malformed("a block ended that never began")
         self._open.discard(event.index)
         return None
 
-    def _take_delta(self, event: _Event) -> Fault | None:
+    def _take_delta(self, event: PassingEvent) -> Fault | None:
         delta = event.delta
         if delta is None or event.index not in self._open:
             return malformed("a delta came for a block that never began")

@@ -1,0 +1,53 @@
+"""The shapes of what passes through: only what is looked at."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["AnyDelta", "MessagesEnvelope", "PassingEvent"]
+
+
+class AnyDelta(msgspec.Struct, tag_field="type", tag="content_block_delta", gc=False):
+    """A delta as the vendor writes it: nothing of it matters once content has been seen."""
+
+    index: int
+    delta: msgspec.Raw
+
+
+class _Delta(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    stop_reason: str | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+
+
+class _Message(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+class PassingEvent(msgspec.Struct):
+    """Any other event."""
+
+    type: str = ""
+    index: int = -1
+    delta: _Delta | None = None
+    content_block: _Block | None = None
+    message: _Message | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class MessagesEnvelope(msgspec.Struct, gc=False):
+    """What of a request the relay must know before it chooses a target."""
+
+    model: str
+    messages: list[msgspec.Raw]
+    max_tokens: int
+    stream: bool | None = None
