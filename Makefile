@@ -44,7 +44,7 @@ bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 25 minutes
 	sh bench/build.sh
 	.venv-bench/bin/python bench/run.py
 
-bench-quick: ## nginx and Understudy only, a few seconds, printed
+bench-quick: ## nginx and Understudy only, printed; a minute once it is built
 	sh bench/setup.sh
 	sh bench/build.sh
 	.venv-bench/bin/python bench/run.py --only understudy,understudy-plain,nginx --rounds 3 --seconds 3

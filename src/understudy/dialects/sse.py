@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-
-import msgspec
+from typing import NamedTuple
 
 __all__ = ["MAX_EVENT_BYTES", "EventTooLargeError", "ServerSentEvent", "SseSplitter", "parse_event"]
 
@@ -39,7 +38,7 @@ class EventTooLargeError(Exception):
         self.events = events
 
 
-class ServerSentEvent(msgspec.Struct, frozen=True):
+class ServerSentEvent(NamedTuple):
     """One event. `data` is None for a block of comments and other lines without data."""
 
     event: str

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from understudy.core.conversation import Request, Stop, Usage
+from understudy.core.conversation import Answer, Request, Stop, ToolUse, Usage
 from understudy.core.events import (
     BlockStarted,
     Ended,
@@ -204,22 +204,30 @@ class TranslatedWhole(_Whole):
             return self.fault
         body = self._body()
         try:
-            glance = self._provider.glance_answer(body)
-            if glance.error is not None:
-                self.fault = self._read_reply(body)
-                return self.fault
             answer = self._provider.parse_answer(body)
         except FaultError as error:
-            self.fault = self._read_reply(body) if not body else error.fault
+            self.fault = self._explain(body, error.fault)
             return self.fault
         if not answer.created:
             answer = replace(answer, created=self._now)
-        self.has_content = glance.has_content
+        self.has_content = _holds_content(answer)
         self.stop = answer.stop
         self.usage = answer.usage
         self.ended = True
         self.tail = self._caller.render_answer(answer)
         return None
+
+    def _explain(self, body: bytes, fault: Fault) -> Fault:
+        """A body that is no answer may be an error, which the provider's table knows better."""
+        try:
+            is_error = self._provider.glance_answer(body).error is not None
+        except FaultError:
+            is_error = False
+        return self._read_reply(body) if is_error or not body else fault
+
+
+def _holds_content(answer: Answer) -> bool:
+    return any(isinstance(part, ToolUse) or bool(part.text) for part in answer.parts)
 
 
 def emptiness(carrier: StreamGlance, *, has_stop: bool) -> bool:

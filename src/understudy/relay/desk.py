@@ -66,7 +66,7 @@ class Desk:
         return 200, _JSON, msgspec.json.encode(record_view(self._record(request)))
 
     def _health(self, path: str) -> tuple[int, str, bytes]:
-        """Alive: the loop turns. Ready: not draining, and some feature can be served."""
+        """Alive: the loop turns. Ready: requests are accepted."""
         if path != "/health/readiness":
             return 200, _JSON, b'{"status":"alive"}'
         relay, now = self._relay, self._relay.now()

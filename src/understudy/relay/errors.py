@@ -31,6 +31,7 @@ _KINDS = {
     501: "invalid_request",
     503: "overloaded",
     504: "timeout",
+    505: "invalid_request",
 }
 
 

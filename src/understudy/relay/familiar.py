@@ -20,6 +20,7 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]+)\r\n")
 #: Digits of a length that is worth recognising (a body of one read).
 _MOST_DIGITS = 7
 #: What makes a head more than a head: its meaning depends on when it comes, or on what follows.
+_LINE_ENDS = (b"\r", b"\n")
 _SPECIAL = frozenset({"expect", "transfer-encoding", "content-encoding"})
 
 
@@ -47,9 +48,13 @@ class FamiliarHead:
         """From a read that was one whole request; None if it is not worth it."""
         if not request.keep_alive or not _SPECIAL.isdisjoint(request.headers):
             return None
-        head = data[: len(data) - len(request.body)]
+        end_of_head = data.find(b"\r\n\r\n") + 4
+        # llhttp passes over empty lines around a message: such bytes are no part of the head.
+        if data[:1] in _LINE_ENDS or end_of_head != len(data) - len(request.body):
+            return None
+        head = data[:end_of_head]
         lengths = list(_LENGTH.finditer(head))
-        if len(lengths) != 1 or not head.endswith(b"\r\n\r\n"):
+        if len(lengths) != 1:
             return None
         start, end = lengths[0].span(1)
         return cls(head[:start], head[end:], replace(request, body=b""), settings)

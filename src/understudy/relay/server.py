@@ -14,21 +14,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import httptools
 
 from understudy.relay.familiar import FamiliarHead
+from understudy.relay.framing import (
+    KNOWN_HEADERS,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_TARGET_BYTES,
+    OWN_PREFIX,
+    add_header,
+    check_framing,
+    check_length,
+    head_too_large,
+    reason,
+    too_large,
+)
 from understudy.relay.http import STATUS_LINES, Incoming, Refusal, Responder, status_line
 
-__all__ = ["MAX_BODY_BYTES", "Application", "CallerProtocol", "Running"]
+__all__ = ["Application", "CallerProtocol", "Running"]
 
-#: Anthropic's limit for a Messages request (32 MB), the larger of the two vendors'.
-MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 100
-MAX_TARGET_BYTES = 8 * 1024
 #: Seconds: for a head, between two pieces of a body, for a whole body, between two requests.
 HEAD_SECONDS = 10.0
 BODY_PAUSE_SECONDS = 20.0
@@ -39,32 +47,6 @@ DISCARD_SECONDS = 5.0
 #: Requests that wait behind the one being served, and their bodies' bytes, before reading stops.
 PIPELINE_REQUESTS = 64
 PIPELINE_BYTES = 256 * 1024
-
-#: The headers that the relay reads, by their names in lower case; all others are counted and passed
-#: over.
-KNOWN_HEADERS = MappingProxyType(
-    {
-        name.encode(): name
-        for name in (
-            "accept",
-            "anthropic-beta",
-            "anthropic-version",
-            "authorization",
-            "content-encoding",
-            "content-length",
-            "content-type",
-            "expect",
-            "openai-beta",
-            "traceparent",
-            "transfer-encoding",
-            "x-api-key",
-        )
-    }
-)
-#: Headers that say nothing about where a body ends or how it is coded, or only its length.
-PLAIN_FRAMING = frozenset(KNOWN_HEADERS.values()) - {"transfer-encoding", "content-encoding"}
-#: Headers of our own begin so.
-OWN_PREFIX = b"x-understudy-"
 
 
 class Running(Protocol):
@@ -187,7 +169,7 @@ class CallerProtocol(asyncio.Protocol):
             self._refuse(Refusal(400, "upgrade_not_supported", "Upgrade is not supported here."))
         except httptools.HttpParserError as error:
             refusal = self._refusal or Refusal(
-                400, "bad_http", f"The request is not valid HTTP/1.1: {_reason(error)}."
+                400, "bad_http", f"The request is not valid HTTP/1.1: {reason(error)}."
             )
             self._refuse(refusal)
         else:
@@ -206,7 +188,7 @@ class CallerProtocol(asyncio.Protocol):
         self._unseen += size
         seen = self._header_bytes + 8 * self._body_bytes
         if self._unseen - seen > MAX_HEAD_BYTES + MAX_TARGET_BYTES and self._refusal is None:
-            self._refuse(_head_too_large())
+            self._refuse(head_too_large())
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -235,17 +217,17 @@ class CallerProtocol(asyncio.Protocol):
         self._header_count += 1
         self._header_bytes += len(name) + len(value)
         if self._header_count > MAX_HEADERS or self._header_bytes > MAX_HEAD_BYTES:
-            self._stop(_head_too_large())
+            self._stop(head_too_large())
         if self._request is not None:
             return  # a trailer
         lower = name.lower()
         known = KNOWN_HEADERS.get(lower)
         if known is not None:
-            _add(self._headers, known, value)
+            add_header(self._headers, known, value)
         elif lower == b"host":
             self._hosts += 1
         elif lower.startswith(OWN_PREFIX):
-            _add(self._own, lower.decode("latin-1"), value)
+            add_header(self._own, lower.decode("latin-1"), value)
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
@@ -263,11 +245,9 @@ class CallerProtocol(asyncio.Protocol):
             chunks=parser.get_http_version() == "1.1",
         )
         try:
-            if not request.chunks or self._hosts != 1 or not PLAIN_FRAMING.issuperset(headers):
-                self._check_framing(request)
-            elif "content-length" in headers and int(headers["content-length"]) > MAX_BODY_BYTES:
-                raise _too_large()
+            check_framing(request, self._hosts, parser.get_http_version())
             self._app.admit(request)
+            check_length(headers)
         except Refusal as refusal:
             self._stop(refusal)
         if "expect" in headers:
@@ -281,7 +261,7 @@ class CallerProtocol(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > MAX_BODY_BYTES:
-            self._stop(_too_large())
+            self._stop(too_large())
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -302,22 +282,6 @@ class CallerProtocol(asyncio.Protocol):
             self._waiting_bytes > PIPELINE_BYTES or len(self._waiting) > PIPELINE_REQUESTS
         ):
             self._stop_reading()
-
-    def _check_framing(self, request: Incoming) -> None:
-        """What llhttp leaves open (RFC 9112 §2.3, §3.2, §6.1; RFC 9110 §8.4)."""
-        headers = request.headers
-        if not request.chunks and self._parser.get_http_version() != "1.0":
-            raise Refusal(505, "bad_http", "HTTP/1.1 is spoken here.")
-        if self._hosts > 1 or (request.chunks and not self._hosts):
-            raise Refusal(400, "bad_http", "An HTTP/1.1 request carries exactly one Host header.")
-        coding = headers.get("transfer-encoding")
-        if coding is not None and (coding.lower() != "chunked" or not request.chunks):
-            raise Refusal(501, "bad_http", "The only transfer coding here is chunked.")
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise Refusal(415, "compressed_body", "Send the body without a content-encoding.")
-        length = headers.get("content-length")
-        if length is not None and int(length) > MAX_BODY_BYTES:
-            raise _too_large()
 
     # -- one request after the other ----------------------------------------------------------
 
@@ -491,29 +455,3 @@ class CallerProtocol(asyncio.Protocol):
         """Close now."""
         if self._transport is not None:
             self._transport.abort()
-
-
-def _add(headers: dict[str, str], name: str, value: bytes) -> None:
-    """Lines of one name are one list (RFC 9110 §5.3): none of them hides another."""
-    text = value.decode("latin-1")
-    headers[name] = f"{headers[name]}, {text}" if name in headers else text
-
-
-def _too_large() -> Refusal:
-    return Refusal(
-        413,
-        "request_too_large",
-        f"The request's body is larger than {MAX_BODY_BYTES // (1024 * 1024)} MB.",
-    )
-
-
-def _head_too_large() -> Refusal:
-    return Refusal(
-        431,
-        "headers_too_large",
-        f"More than {MAX_HEADERS} headers, or {MAX_HEAD_BYTES // 1024} KiB of them.",
-    )
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).rstrip(".") or type(error).__name__

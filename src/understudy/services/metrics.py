@@ -27,6 +27,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 #: Seconds. OpenTelemetry's GenAI conventions use the same doubling from 10 ms to 82 s.
 SECONDS = tuple(0.01 * 2**step for step in range(14))
+#: Targets with labels of their own: callers may name models (`provider/*`).
+TARGETS_KEPT = 1000
+_OTHERS = ("other", "other")
 OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 
 
@@ -102,7 +105,9 @@ class Metrics(Collector):
         place = (attempt.target, attempt.account)
         meter = self._targets.get(place)
         if meter is None:
-            meter = self._targets[place] = _TargetMeter()
+            if len(self._targets) >= TARGETS_KEPT:
+                place = _OTHERS
+            meter = self._targets.setdefault(place, _TargetMeter())
         meter.results[attempt.result] += 1
         if attempt.first_content_ms is not None:
             meter.first_content.observe(attempt.first_content_ms / 1000.0)

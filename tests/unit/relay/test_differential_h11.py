@@ -216,6 +216,19 @@ async def test_also_where_a_connection_repeats_its_head(first, second, junk, clo
     assert len(read) >= (1 if close else 3)
 
 
+@pytest.mark.parametrize("around", [(b"", b"\r\n"), (b"\r\n", b""), (b"\r\n", b"\r\n")])
+@pytest.mark.parametrize("body", [b"\r\nab", b"\r\n\r\n", b""])
+async def test_empty_lines_around_a_message_are_no_part_of_a_remembered_head(around, body):
+    before, behind = around
+    length = b"Content-Length: %d\r\n\r\n"
+    first = before + POST + length % len(body) + body + behind
+    second = POST + length % 6 + b"\r\nwxyz" + b"QQ"
+
+    remembered = await ours([first, second])
+
+    assert remembered == await ours([first, second[:10], second[10:]])
+
+
 TABLE = {
     "get": GET,
     "three-in-a-row": GET + POST + b"Content-Length: 2\r\n\r\nhi" + GET,

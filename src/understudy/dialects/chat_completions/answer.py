@@ -49,6 +49,8 @@ def parse_answer(body: bytes) -> Answer:
             object; TRUNCATED, OUTAGE or OVERLOAD where the server says that it broke off.
     """
     completion = _completion(body)
+    if is_error(completion):
+        raise FaultError(malformed("the body is an error under status 200"))
     if not completion.choices:
         raise FaultError(malformed("the body is no chat completion with a choice"))
     choice = completion.choices[0]

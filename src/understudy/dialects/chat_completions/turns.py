@@ -48,6 +48,8 @@ from understudy.dialects.fields import decode_body, known_here_only
 
 __all__ = ["cache_of", "read_messages"]
 
+# Tuples: `A | B` would make a new union at each test.
+_SYSTEM = (SystemMessage, DeveloperMessage)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EPHEMERAL = msgspec.Raw(b'{"type":"ephemeral"}')
 _EPHEMERAL_LONG = msgspec.Raw(b'{"type":"ephemeral","ttl":"1h"}')
@@ -63,7 +65,7 @@ def read_messages(
         InexpressibleError: a part that no other dialect has words for.
     """
     head = 0
-    while head < len(messages) - 1 and isinstance(messages[head], SystemMessage | DeveloperMessage):
+    while head < len(messages) - 1 and isinstance(messages[head], _SYSTEM):
         head += 1
     system = tuple(
         text for message in messages[:head] for text in _instructions(message) if text.text
@@ -109,7 +111,7 @@ def _turn(message: ChatMessage, path: str) -> Message:
 
 
 def _instructions(message: ChatMessage) -> list[Text]:
-    if not isinstance(message, SystemMessage | DeveloperMessage):
+    if not isinstance(message, _SYSTEM):
         return []
     texts = _texts(message.content)
     named = _named(message.name, texts)

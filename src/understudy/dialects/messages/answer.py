@@ -68,6 +68,8 @@ class _Count(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
+# A tuple: `A | B` would make a new union at each test.
+_WORDS = (Text, Refusal)
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LIGHT = msgspec.json.Decoder(_LightAnswer)
 _COUNT = msgspec.json.Decoder(_Count)
@@ -192,7 +194,7 @@ def _read_block(block: _Block) -> Text | ToolUse | Thinking | None:
 
 
 def _write_part(part: Text | ToolUse | Thinking | Refusal, stop: Stop) -> object:
-    if isinstance(part, Text | Refusal):
+    if isinstance(part, _WORDS):
         return {"type": "text", "text": part.text}
     if isinstance(part, Thinking):
         if part.redacted is not None:

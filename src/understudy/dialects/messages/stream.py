@@ -49,6 +49,9 @@ _BLOCK_OF = {
 }
 
 
+_LAST = (Ended, Failed)
+
+
 class _Delta(msgspec.Struct):
     type: str = ""
     text: str | None = None
@@ -124,7 +127,7 @@ class MessagesParser:
         events: list[Event] = []
         for raw in raws:
             events += self._read(raw)
-            if events and isinstance(events[-1], Ended | Failed):
+            if events and isinstance(events[-1], _LAST):
                 return events
         if too_large:
             events.append(self._fail(malformed("an event is larger than the cap")))

@@ -31,6 +31,10 @@ Block = dict[str, object]
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
+# Tuples: `A | B` would make a new union at each test.
+_WORDS = (Text, Refusal)
+_FILES = (Image, Document)
+
 
 class Turns:
     """Collects turns. `blocks` are the turns so far, `noted` the names of what was left out."""
@@ -112,9 +116,9 @@ class Turns:
         return "".join(str(block["text"]) for block in self.turns[-1][1] if block["type"] == "text")
 
     def _render(self, part: Part, at: str) -> list[Block]:
-        if isinstance(part, Text | Refusal):
+        if isinstance(part, _WORDS):
             return text_of(part)
-        if isinstance(part, Image | Document):
+        if isinstance(part, _FILES):
             return [self._source(part, at)]
         if isinstance(part, Thinking):
             return self._thinking(part)
