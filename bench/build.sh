@@ -26,4 +26,5 @@ done
 .venv-plain/bin/python -m pip install -q --disable-pip-version-check --force-reinstall "$build"
 echo "bench: compiling the data path (about two minutes)"
 HATCH_BUILD_HOOKS_ENABLE=1 .venv-fast/bin/python -m pip install -q --disable-pip-version-check --force-reinstall "$build"
-printf '%s' "$sum" > "$stamp"
+.venv-fast/bin/python -c "import understudy.app"
+printf "%s" "$sum" > "$stamp"

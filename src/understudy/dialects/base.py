@@ -20,6 +20,7 @@ import msgspec
 from understudy.core.conversation import Answer, Request, Stop, Usage
 from understudy.core.events import Event
 from understudy.core.faults import Fault, Kind, Scope
+from understudy.dialects.fields import decode_fields
 
 __all__ = [
     "AnswerGlance",
@@ -69,12 +70,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     stream: bool
-    #: Every top-level field, untouched, in the caller's order.
-    fields: dict[str, msgspec.Raw]
+    #: The request as it came: one JSON object.
+    body: bytes
+    #: It holds nothing that a model could reject: only its `model` changes from target to target.
+    fits_any: bool = False
     #: The caller set stop sequences, so that an empty answer may be a right one.
     has_stop: bool = False
     #: The caller's own limit of output tokens: a measure of how long a whole answer may take.
     max_tokens: int | None = None
+
+    @property
+    def fields(self) -> dict[str, msgspec.Raw]:
+        """Every top-level field, untouched, in the caller's order. Read anew at each call."""
+        return decode_fields(self.body)
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):

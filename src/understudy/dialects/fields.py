@@ -6,6 +6,7 @@ Every reader here raises `BadRequestError` with the field's path in the caller's
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -22,11 +23,17 @@ __all__ = [
     "readdress_model",
     "require_array",
     "require_model",
+    "splice_model",
 ]
 
 T = TypeVar("T")
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MODEL_KEY = b'"model"'
+#: A key and a name that need no escapes.
+_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*"([ !#-\[\]-~]*)"')
+#: How JSON may spell an ASCII letter otherwise.
+_ASCII_ESCAPE = b"\\u00"
 _STRING = msgspec.json.Decoder(str)
 _ENCODER = msgspec.json.Encoder()
 _OPTIONAL_BOOL = msgspec.json.Decoder(bool | None)
@@ -134,6 +141,22 @@ def is_filled_array(raw: msgspec.Raw | None) -> bool:
 def readdress_model(fields: dict[str, msgspec.Raw], model: str) -> dict[str, msgspec.Raw]:
     """The same fields in the same order, untouched, with another `model`."""
     return {**fields, "model": msgspec.Raw(_ENCODER.encode(model))}
+
+
+def splice_model(body: bytes, named: str, model: str) -> bytes | None:
+    """`body` with another `model`, every other byte as it was; None where that takes a decoder.
+
+    `named` is what a decoder read as its `model`. The name's place is beyond doubt only where the
+    key stands once in all of the body and no escape could spell it another time.
+    """
+    at = body.find(_MODEL_KEY)
+    if at < 0 or body.find(_MODEL_KEY, at + 1) >= 0 or _ASCII_ESCAPE in body:
+        return None
+    match = _MODEL.match(body, at)
+    if match is None or match[1] != named.encode():
+        return None
+    name = _ENCODER.encode(model)[1:-1]
+    return b"%b%b%b" % (body[: match.start(1)], name, body[match.end(1) :])
 
 
 def _head(raw: msgspec.Raw, size: int) -> bytes:

@@ -20,6 +20,7 @@ from understudy.dialects.base import (
     empty_fault,
     truncated_fault,
 )
+from understudy.dialects.fields import splice_model
 from understudy.policy.delivery import (
     Abandon,
     Break,
@@ -171,7 +172,12 @@ class Exchange:
         if wire == order.operation:
             # A model that the caller named gets the caller's parameters as they are.
             traits = None if model == order.place.model else destination.traits(model)
-            return DIALECTS[wire].readdress(order.envelope.fields, model, traits)
+            envelope = order.envelope
+            if traits is None or envelope.fits_any:
+                spliced = splice_model(envelope.body, envelope.model, model)
+                if spliced is not None:
+                    return spliced, []
+            return DIALECTS[wire].readdress(envelope.fields, model, traits)
         if self._parsed is None:
             self._parsed = DIALECTS[order.operation].parse_request(order.request.body)
         return DIALECTS[wire].render_request(self._parsed, model, destination.traits(model))

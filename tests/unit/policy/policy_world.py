@@ -198,6 +198,9 @@ class Life:
         self._observe()
         for decision in decisions:
             self._carry_out(decision)
+        if after in ENDED:
+            # Also where nothing had to be done: a caller that left during a wait.
+            self._forget_promise()
         self.decisions += decisions
         return decisions
 
@@ -229,8 +232,6 @@ class Life:
                 self._forget_promise()
             case Abandon():
                 pass
-        if self.state in ENDED:
-            self._forget_promise()
 
     def _forget_promise(self) -> None:
         if self._promised is not None:

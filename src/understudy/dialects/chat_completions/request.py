@@ -15,6 +15,7 @@ from understudy.core.conversation import (
 )
 from understudy.dialects.base import Envelope
 from understudy.dialects.chat_completions.shapes import (
+    ABSENT,
     ChatEnvelope,
     ChatRequest,
     ResponseFormat,
@@ -45,18 +46,18 @@ def read_envelope(body: bytes) -> Envelope:
     Raises:
         BadRequestError: no JSON object, or `model`, `messages`, `stream` or a limit is wrong.
     """
-    fields = decode_fields(body)
     light = decode_body(_ENVELOPE, body)
     if not light.model.strip():
-        require_model(fields)
+        require_model(decode_fields(body))
     if not light.messages:
-        require_array(fields, "messages")
+        require_array(decode_fields(body), "messages")
     limit = light.max_completion_tokens
     return Envelope(
         model=light.model,
         stream=bool(light.stream),
-        fields=fields,
-        has_stop="stop" in fields and present(fields, "stop") is not None,
+        body=body,
+        fits_any=light.fits_any,
+        has_stop=light.stop is not ABSENT and bytes(light.stop) != b"null",
         max_tokens=light.max_tokens if limit is None else limit,
     )
 

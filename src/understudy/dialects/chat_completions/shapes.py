@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "ABSENT",
     "AssistantMessage",
     "AudioPart",
     "ChatEnvelope",
@@ -221,6 +222,10 @@ class StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
+#: A field that is not there.
+ABSENT = msgspec.Raw()
+
+
 class ChatEnvelope(msgspec.Struct, gc=False):
     """What of a request the relay must know before it chooses a target."""
 
@@ -229,6 +234,28 @@ class ChatEnvelope(msgspec.Struct, gc=False):
     stream: bool | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+    stop: msgspec.Raw = ABSENT
+    temperature: msgspec.Raw = ABSENT
+    top_p: msgspec.Raw = ABSENT
+    top_k: msgspec.Raw = ABSENT
+    frequency_penalty: msgspec.Raw = ABSENT
+    presence_penalty: msgspec.Raw = ABSENT
+    reasoning_effort: msgspec.Raw = ABSENT
+
+    @property
+    def fits_any(self) -> bool:
+        """None of what a model may reject is there (see `readdress`)."""
+        return (
+            self.max_tokens is None
+            and self.max_completion_tokens is None
+            and self.stop is ABSENT
+            and self.temperature is ABSENT
+            and self.top_p is ABSENT
+            and self.top_k is ABSENT
+            and self.frequency_penalty is ABSENT
+            and self.presence_penalty is ABSENT
+            and self.reasoning_effort is ABSENT
+        )
 
 
 class ChatRequest(msgspec.Struct, frozen=True):

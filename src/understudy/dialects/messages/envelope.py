@@ -22,26 +22,25 @@ _ENVELOPE = msgspec.json.Decoder(MessagesEnvelope)
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """Two light decodes; nothing of the conversation is read.
+    """One light decode; nothing of the conversation is read.
 
     `max_tokens` is required by the vendor, who takes 0 to fill a cache without an answer.
 
     Raises:
         BadRequestError: not a JSON object; `model`, `messages`, `max_tokens` or `stream` is wrong.
     """
-    fields = decode_fields(body)
     light = decode_body(_ENVELOPE, body)
     if not light.model.strip():
-        require_model(fields)
+        require_model(decode_fields(body))
     if not light.messages:
-        require_array(fields, "messages")
+        require_array(decode_fields(body), "messages")
     if light.max_tokens < 0:
         raise BadRequestError("max_tokens", "Expected `int` >= 0")
     return Envelope(
         model=light.model,
         stream=bool(light.stream),
-        fields=fields,
-        has_stop="stop_sequences" in fields and is_filled_array(fields["stop_sequences"]),
+        body=body,
+        has_stop=is_filled_array(light.stop_sequences),
         max_tokens=light.max_tokens,
     )
 
@@ -55,4 +54,4 @@ def read_count_envelope(body: bytes) -> Envelope:
     fields = decode_fields(body)
     model = require_model(fields)
     require_array(fields, "messages")
-    return Envelope(model=model, stream=False, fields=fields)
+    return Envelope(model=model, stream=False, body=body)

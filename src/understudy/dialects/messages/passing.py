@@ -51,3 +51,4 @@ class MessagesEnvelope(msgspec.Struct, gc=False):
     messages: list[msgspec.Raw]
     max_tokens: int
     stream: bool | None = None
+    stop_sequences: msgspec.Raw = msgspec.Raw()
