@@ -90,7 +90,8 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is Anthropic's vocabulary of error types without `_error` where both dialects have it:
     invalid_request, authentication, permission, not_found, request_too_large, rate_limit, api,
-    overloaded, timeout, billing. `understudy` is the object that CONTRACT §4 describes.
+    overloaded, timeout, billing. `understudy` is our own object
+    inside the error: code, feature, message for people, retry_after, request_id.
     """
 
     status: int
@@ -195,8 +196,8 @@ def is_empty(*, has_content: bool, stop: Stop | None, has_stop: bool) -> bool:
     """Whether an ended answer is EMPTY: a plain end without content.
 
     An answer cut by a token limit, by a stop sequence, a tool call or a refusal may rightly carry
-    no text (reference: 200 with empty content; legitimate when max_tokens=1, and for reasoning
-    models that spent the limit on thought).
+    no text (max_tokens=1, say, or a reasoning model that spent its limit on thought). Providers do
+    send plain ends with nothing in them, under 200, when they are in trouble.
     """
     return not has_content and stop in {Stop.END, None} and not has_stop
 

@@ -26,7 +26,7 @@ from understudy.relay.http import Origin
 
 __all__ = ["Call", "Pool", "Sink"]
 
-#: Seconds (reference figures: connect 3–5 s; the official SDKs use 5).
+#: Seconds (the official SDKs give a connection 5).
 CONNECT_TIMEOUT = 5.0
 DNS_TIMEOUT = 3.0
 #: An idle connection is closed after this (load balancers commonly close theirs after 60 s).
