@@ -14,9 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from gateways import CALLER_KEY, PROVIDER_KEY, Launch, started, understudy_command
+from gateways import (
+    PROVIDER_KEY,
+    Launch,
+    started,
+    understudy_command,
+    understudy_config,
+)
 from load import Result, Target, body_file, wrk
-from process import RUN, Stub, ends_on_signals, free_ports, fresh_run_folder, stub
+from process import RUN, Stub, ends_on_signals, fresh_run_folder, stub
 
 __all__ = ["MODES", "Episode", "measure"]
 
@@ -50,20 +56,14 @@ class Episode:
 
 def _launch(one: Stub, two: Stub, port: int) -> Launch:
     config = RUN / "failover.yaml"
-    (web,) = free_ports(1)
     account = f"accounts: {{main: {{api_key: {PROVIDER_KEY}}}}}"
-    config.write_text(f"""\
-relay: {{listen: 127.0.0.1:{port}}}
-web: {{listen: 127.0.0.1:{web}}}
-callers:
-  - {{name: bench, key: {CALLER_KEY}, tenant: bench}}
-providers:
+    providers = f"""\
   one: {{kind: openai, base_url: "{one.url}/v1", {account}}}
-  two: {{kind: openai, base_url: "{two.url}/v1", {account}}}
-features:
-  a: {{title: A, targets: [one/gpt-bench, two/gpt-bench], first_token: 1s}}
-  b: {{title: B, targets: [two/gpt-bench, one/gpt-bench], first_token: 1s}}
-""")
+  two: {{kind: openai, base_url: "{two.url}/v1", {account}}}"""
+    features = """\
+  a: {title: A, targets: [one/gpt-bench, two/gpt-bench], first_token: 1s}
+  b: {title: B, targets: [two/gpt-bench, one/gpt-bench], first_token: 1s}"""
+    config.write_text(understudy_config(port, providers, features))
     return Launch([understudy_command(), "serve", "-c", str(config)])
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Server",
     "started",
     "understudy_command",
+    "understudy_config",
 ]
 
 HERE = Path(__file__).parent
@@ -115,23 +116,32 @@ def plain_command() -> str:
     return str(HERE.parent / ".venv-plain/bin/understudy")
 
 
-def _understudy(command: Callable[[], str], stub: str, port: int) -> Launch:
-    config = RUN / f"understudy-{port}.yaml"
+def understudy_config(port: int, providers: str, features: str) -> str:
+    """A configuration with a checked key that listens on `port`; the rest are lines of YAML."""
     (web,) = free_ports(1)
-    account = f"accounts: {{main: {{api_key: {PROVIDER_KEY}}}}}"
-    config.write_text(f"""\
+    return f"""\
 relay: {{listen: 127.0.0.1:{port}}}
 web: {{listen: 127.0.0.1:{web}}}
 callers:
   - {{name: bench, key: {CALLER_KEY}, tenant: bench}}
 providers:
+{providers}
+features:
+{features}
+"""
+
+
+def _understudy(command: Callable[[], str], stub: str, port: int) -> Launch:
+    config = RUN / f"understudy-{port}.yaml"
+    account = f"accounts: {{main: {{api_key: {PROVIDER_KEY}}}}}"
+    providers = f"""\
   openai: {{kind: openai, base_url: "{stub}/v1", {account}}}
   other: {{kind: openai, base_url: "{stub}/v1", {account}}}
-  anthropic: {{kind: anthropic, base_url: "{stub}", {account}}}
-features:
-  chat: {{title: Chat, targets: [openai/gpt-bench, other/gpt-bench]}}
-  translated: {{title: Translated, targets: [anthropic/claude-bench, other/gpt-bench]}}
-""")
+  anthropic: {{kind: anthropic, base_url: "{stub}", {account}}}"""
+    features = """\
+  chat: {title: Chat, targets: [openai/gpt-bench, other/gpt-bench]}
+  translated: {title: Translated, targets: [anthropic/claude-bench, other/gpt-bench]}"""
+    config.write_text(understudy_config(port, providers, features))
     return Launch([command(), "serve", "-c", str(config)])
 
 

@@ -6,7 +6,6 @@ under way keep the one that they began with.
 
 from __future__ import annotations
 
-import hashlib
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from understudy.core.settings import (
     Provider,
     Settings,
     TargetRule,
+    digest_key,
 )
 from understudy.dialects.base import Traits
 from understudy.dialects.chat_completions import CHAT_COMPLETIONS
@@ -166,8 +166,7 @@ class Runtime:
         if caller is None:
             scheme, _, value = presented.partition(" ")
             key = value.strip() if value and scheme.lower() == "bearer" else presented
-            digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-            caller = self._callers.get(digest)
+            caller = self._callers.get(digest_key(key))
             if caller is not None and len(self._presented) < CACHE_ENTRIES:
                 self._presented[presented] = caller
         return caller
