@@ -139,8 +139,8 @@ def _understudy(command: Callable[[], str], stub: str, port: int) -> Launch:
   other: {{kind: openai, base_url: "{stub}/v1", {account}}}
   anthropic: {{kind: anthropic, base_url: "{stub}", {account}}}"""
     features = """\
-  chat: {title: Chat, targets: [openai/gpt-bench, other/gpt-bench]}
-  translated: {title: Translated, targets: [anthropic/claude-bench, other/gpt-bench]}"""
+  chat: {title: Chat, targets: [openai/gpt-4.1, other/gpt-4.1]}
+  translated: {title: Translated, targets: [anthropic/claude-bench, other/gpt-4.1]}"""
     config.write_text(understudy_config(port, providers, features))
     return Launch([command(), "serve", "-c", str(config)])
 

@@ -23,6 +23,13 @@ from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.fields import decode_fields
 
 __all__ = [
+    "EFFORT",
+    "MAX_COMPLETION_TOKENS",
+    "MAX_TOKENS",
+    "PREFILL",
+    "SAMPLING",
+    "STOP",
+    "THINKING",
     "AnswerGlance",
     "Dialect",
     "Envelope",
@@ -39,6 +46,18 @@ __all__ = [
 
 #: Classifies the JSON of an error that came inside a stream or a 200 body (the provider's table).
 ReadError = Callable[[bytes], Fault]
+
+
+#: What of a request some models reject: the bits of `Envelope.delicate`.
+SAMPLING = 1
+EFFORT = 2
+STOP = 4
+#: A token limit by its old and by its new name (chat completions has two).
+MAX_TOKENS = 8
+MAX_COMPLETION_TOKENS = 16
+THINKING = 32
+#: The last turn is the assistant's.
+PREFILL = 64
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +91,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     #: The request as it came: one JSON object.
     body: bytes
-    #: It holds nothing that a model could reject: only its `model` changes from target to target.
-    fits_any: bool = False
+    #: Bits of what it holds that some model rejects (`SAMPLING` …). Where a target's traits reject
+    #: none of them, only `model` changes on the way to it.
+    delicate: int = 0
     #: The caller set stop sequences, so that an empty answer may be a right one.
     has_stop: bool = False
     #: The caller's own limit of output tokens: a measure of how long a whole answer may take.
@@ -181,9 +201,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # -- the provider's side
     #: (request, model, traits) → (body, names of what was adapted). Raises InexpressibleError.
     render_request: Callable[[Request, str, Traits], tuple[bytes, list[str]]]
-    #: (fields, model, traits or None) → (body, names of what was adapted): the same dialect on
+    #: (envelope, model, traits or None) → (body, names of what was adapted): the same dialect on
     #: both sides. Only `model` changes, and what `traits` (None: the caller's own model) reject.
-    readdress: Callable[[dict[str, msgspec.Raw], str, Traits | None], tuple[bytes, list[str]]]
+    readdress: Callable[[Envelope, str, Traits | None], tuple[bytes, list[str]]]
     #: Raises FaultError(MALFORMED).
     parse_answer: Callable[[bytes], Answer]
     #: Raises FaultError(MALFORMED).

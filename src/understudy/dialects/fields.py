@@ -6,7 +6,6 @@ Every reader here raises `BadRequestError` with the field's path in the caller's
 
 from __future__ import annotations
 
-import re
 from typing import TypeVar
 
 import msgspec
@@ -30,8 +29,10 @@ T = TypeVar("T")
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MODEL_KEY = b'"model"'
-#: A key and a name that need no escapes.
-_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*"([ !#-\[\]-~]*)"')
+_QUOTE = b'"'
+_BACKSLASH = b"\\"
+#: What JSON allows between a key and its value, beside the colon.
+_SPACE = b" \t\r\n"
 #: How JSON may spell an ASCII letter otherwise.
 _ASCII_ESCAPE = b"\\u00"
 _STRING = msgspec.json.Decoder(str)
@@ -150,13 +151,18 @@ def splice_model(body: bytes, named: str, model: str) -> bytes | None:
     key stands once in all of the body and no escape could spell it another time.
     """
     at = body.find(_MODEL_KEY)
-    if at < 0 or body.find(_MODEL_KEY, at + 1) >= 0 or _ASCII_ESCAPE in body:
+    after = at + len(_MODEL_KEY)
+    if at < 0 or body.find(_MODEL_KEY, after) >= 0:
         return None
-    match = _MODEL.match(body, at)
-    if match is None or match[1] != named.encode():
+    if _BACKSLASH in body and _ASCII_ESCAPE in body:
         return None
-    name = _ENCODER.encode(model)[1:-1]
-    return b"%b%b%b" % (body[: match.start(1)], name, body[match.end(1) :])
+    start = body.find(_QUOTE, after) + 1
+    name = named.encode()
+    end = start + len(name)
+    # A name with escapes is not what stands there, and so is left to the decoder.
+    if body[after : start - 1].strip(_SPACE) != b":" or body[start : end + 1] != name + _QUOTE:
+        return None
+    return body[:start] + _ENCODER.encode(model)[1:-1] + body[end:]
 
 
 def _head(raw: msgspec.Raw, size: int) -> bytes:

@@ -213,7 +213,7 @@ class Delivery:
         """The running attempt shows its first content, which is sent on: the commit point."""
         self._expect(Happening.CONTENT)
         self._move(State.COMMITTED)
-        self.attempts[-1].first_content_ms = round((now - self._started) * 1000.0, 3)
+        self.attempts[-1].first_content_ms = (now - self._started) * 1000.0
         self.due = min(now + self._limits.idle, self._limits.deadline)
 
     def whole(self, now: float) -> tuple[Decision, ...]:
@@ -221,7 +221,7 @@ class Delivery:
         self._expect(Happening.WHOLE)
         self._move(State.SUCCEEDED)
         attempt = self.attempts[-1]
-        elapsed = round((now - self._started) * 1000.0, 3)
+        elapsed = (now - self._started) * 1000.0
         if attempt.first_content_ms is None:
             attempt.first_content_ms = elapsed
         attempt.ended_ms = elapsed
@@ -421,7 +421,7 @@ class Delivery:
 
     def _end_attempt(self, result: Result, fault: Fault | None, now: float) -> None:
         attempt = self.attempts[-1]
-        attempt.ended_ms = round((now - self._started) * 1000.0, 3)
+        attempt.ended_ms = (now - self._started) * 1000.0
         attempt.result = result
         attempt.fault = fault
 

@@ -20,7 +20,6 @@ from understudy.dialects.base import (
     empty_fault,
     truncated_fault,
 )
-from understudy.dialects.fields import splice_model
 from understudy.policy.delivery import (
     Abandon,
     Break,
@@ -172,12 +171,7 @@ class Exchange:
         if wire == order.operation:
             # A model that the caller named gets the caller's parameters as they are.
             traits = None if model == order.place.model else destination.traits(model)
-            envelope = order.envelope
-            if traits is None or envelope.fits_any:
-                spliced = splice_model(envelope.body, envelope.model, model)
-                if spliced is not None:
-                    return spliced, []
-            return DIALECTS[wire].readdress(envelope.fields, model, traits)
+            return DIALECTS[wire].readdress(order.envelope, model, traits)
         if self._parsed is None:
             self._parsed = DIALECTS[order.operation].parse_request(order.request.body)
         return DIALECTS[wire].render_request(self._parsed, model, destination.traits(model))
@@ -388,8 +382,8 @@ class Exchange:
 
     def _finish(self) -> None:
         """The caller has, or gets, all of the answer."""
-        self._close()
         tail = self._carrier.tail if self._carrier is not None else b""
+        self._close()
         self._reply.finish(self._relay.date, _provider_id(self._headers), tail)
 
     def _refuse(self, verdict: Verdict) -> None:
@@ -412,6 +406,9 @@ class Exchange:
         if record.ended_at is not None:
             return
         self._drop_call()
+        # It may hold a method of ours; a cycle would keep all of this until the collector's next
+        # round, and those rounds were a seventh of the path's CPU time.
+        self._carrier = None
         if self._retrying is not None:
             relay.budget.retried(self._retrying)
             self._retrying = None

@@ -143,6 +143,8 @@ class CallerProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._transport = None
+        # It holds methods of ours: a cycle that would wait for the garbage collector.
+        self._parser = None
         self._waiting.clear()
         running, self._running = self._running, None
         if running is not None:

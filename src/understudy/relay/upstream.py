@@ -138,6 +138,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.forget(self)
+        # The parser holds methods of ours: a cycle that would wait for the garbage collector.
+        self._parser = None
+        self._feed = _unread
         call, self._call = self._call, None
         if call is None:
             return
@@ -439,6 +442,10 @@ class Pool:
             else:
                 return connection
         raise last or OSError(f"{origin.host} has no address")
+
+
+def _unread(data: bytes) -> None:
+    """A connection that is gone reads nothing."""
 
 
 def _malformed(message: str) -> Fault:

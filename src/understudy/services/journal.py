@@ -9,7 +9,7 @@ from itertools import islice
 from understudy.core.faults import Fault, Kind
 from understudy.core.outcomes import Attempt, Record
 
-__all__ = ["KEPT", "Journal", "fault_view", "record_view"]
+__all__ = ["KEPT", "Journal", "fault_view", "milliseconds", "record_view"]
 
 #: Requests remembered (about 1 KB each).
 KEPT = 10_000
@@ -64,6 +64,11 @@ def record_view(record: Record) -> dict[str, object]:
     }
 
 
+def milliseconds(value: float | None) -> float | None:
+    """Milliseconds as people read them: to the microsecond."""
+    return None if value is None else round(value, 3)
+
+
 def fault_view(fault: Fault | None) -> dict[str, object] | None:
     """A fault as the journal shows it."""
     if fault is None:
@@ -85,8 +90,8 @@ def _attempt_view(attempt: Attempt) -> dict[str, object]:
         "tier": attempt.tier,
         "why": attempt.why,
         "started_at": _moment(attempt.started_at),
-        "first_content_ms": attempt.first_content_ms,
-        "ended_ms": attempt.ended_ms,
+        "first_content_ms": milliseconds(attempt.first_content_ms),
+        "ended_ms": milliseconds(attempt.ended_ms),
         "result": attempt.result,
         "fault": fault_view(attempt.fault),
         "from_char": attempt.from_char,

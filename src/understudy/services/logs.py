@@ -10,7 +10,7 @@ from typing import TextIO
 import structlog
 
 from understudy.core.outcomes import Attempt, Record, Result
-from understudy.services.journal import fault_view
+from understudy.services.journal import fault_view, milliseconds
 
 __all__ = ["Log"]
 
@@ -48,7 +48,7 @@ class Log:
             account=attempt.account,
             result=attempt.result,
             fault=fault_view(attempt.fault),
-            ended_ms=attempt.ended_ms,
+            ended_ms=milliseconds(attempt.ended_ms),
         )
 
     def request(self, record: Record, *, user: str | None, trace: str | None) -> None:

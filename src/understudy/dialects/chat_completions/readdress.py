@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from understudy.dialects.base import Traits
-from understudy.dialects.fields import readdress_model
+from understudy.dialects.base import (
+    EFFORT,
+    MAX_COMPLETION_TOKENS,
+    MAX_TOKENS,
+    SAMPLING,
+    STOP,
+    Envelope,
+    Traits,
+)
+from understudy.dialects.fields import readdress_model, splice_model
 
 __all__ = ["readdress"]
 
@@ -15,25 +23,40 @@ _SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pen
 #: Two names of one limit; a model takes the one or the other.
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
-#: Without any of these a request fits every model.
-_MAY_NOT_FIT = frozenset({*_SAMPLING, *_LIMITS, "reasoning_effort", "stop"})
-
 _NULL = b"null"
 _NUMBER = msgspec.json.Decoder(int)
 
 
-def readdress(
-    fields: dict[str, msgspec.Raw], model: str, traits: Traits | None
-) -> tuple[bytes, list[str]]:
+def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:
     """The body for `model`, and the names of what its `traits` made us change.
 
     Fields keep their order and their bytes; without traits only `model` changes.
     """
-    wanted = readdress_model(fields, model)
+    fits = traits is None or _fits(envelope, traits)
+    if fits:
+        spliced = splice_model(envelope.body, envelope.model, model)
+        if spliced is not None:
+            return spliced, []
+    wanted = readdress_model(envelope.fields, model)
     adapted: list[str] = []
-    if traits is not None and not _MAY_NOT_FIT.isdisjoint(wanted):
+    if traits is not None and not fits:
         wanted = _fitted(wanted, traits, adapted)
     return msgspec.json.encode(wanted), adapted
+
+
+def _fits(envelope: Envelope, traits: Traits) -> bool:
+    """The model rejects nothing of what the request holds."""
+    rejected = MAX_TOKENS if traits.completion_tokens_name else MAX_COMPLETION_TOKENS
+    if not traits.sampling:
+        rejected |= SAMPLING
+    if not traits.effort:
+        rejected |= EFFORT
+    if not traits.stop:
+        rejected |= STOP
+    if envelope.delicate & rejected:
+        return False
+    limit, most = envelope.max_tokens, traits.max_output
+    return limit is None or most is None or limit <= most
 
 
 def _fitted(

@@ -13,7 +13,14 @@ from understudy.core.conversation import (
     ToolChoice,
     ToolDefinition,
 )
-from understudy.dialects.base import Envelope
+from understudy.dialects.base import (
+    EFFORT,
+    MAX_COMPLETION_TOKENS,
+    MAX_TOKENS,
+    SAMPLING,
+    STOP,
+    Envelope,
+)
 from understudy.dialects.chat_completions.shapes import (
     ABSENT,
     ChatEnvelope,
@@ -56,10 +63,32 @@ def read_envelope(body: bytes) -> Envelope:
         model=light.model,
         stream=bool(light.stream),
         body=body,
-        fits_any=light.fits_any,
+        delicate=_delicate(light),
         has_stop=light.stop is not ABSENT and bytes(light.stop) != b"null",
         max_tokens=light.max_tokens if limit is None else limit,
     )
+
+
+def _delicate(light: ChatEnvelope) -> int:
+    """What some models reject (see `readdress`)."""
+    found = 0
+    if (
+        light.temperature is not ABSENT
+        or light.top_p is not ABSENT
+        or light.top_k is not ABSENT
+        or light.frequency_penalty is not ABSENT
+        or light.presence_penalty is not ABSENT
+    ):
+        found = SAMPLING
+    if light.max_tokens is not None:
+        found |= MAX_TOKENS
+    if light.max_completion_tokens is not None:
+        found |= MAX_COMPLETION_TOKENS
+    if light.stop is not ABSENT:
+        found |= STOP
+    if light.reasoning_effort is not ABSENT:
+        found |= EFFORT
+    return found
 
 
 def parse_request(body: bytes) -> Request:

@@ -242,21 +242,6 @@ class ChatEnvelope(msgspec.Struct, gc=False):
     presence_penalty: msgspec.Raw = ABSENT
     reasoning_effort: msgspec.Raw = ABSENT
 
-    @property
-    def fits_any(self) -> bool:
-        """None of what a model may reject is there (see `readdress`)."""
-        return (
-            self.max_tokens is None
-            and self.max_completion_tokens is None
-            and self.stop is ABSENT
-            and self.temperature is ABSENT
-            and self.top_p is ABSENT
-            and self.top_k is ABSENT
-            and self.frequency_penalty is ABSENT
-            and self.presence_penalty is ABSENT
-            and self.reasoning_effort is ABSENT
-        )
-
 
 class ChatRequest(msgspec.Struct, frozen=True):
     """The fields that other dialects have words for; the rest travels as `Request.extras`."""

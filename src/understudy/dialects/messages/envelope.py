@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from understudy.core.conversation import BadRequestError
-from understudy.dialects.base import Envelope
+from understudy.dialects.base import PREFILL, SAMPLING, THINKING, Envelope
 from understudy.dialects.fields import (
     decode_body,
     decode_fields,
@@ -13,10 +13,14 @@ from understudy.dialects.fields import (
     require_array,
     require_model,
 )
-from understudy.dialects.messages.passing import MessagesEnvelope
+from understudy.dialects.messages.passing import ABSENT, MessagesEnvelope
 
 __all__ = ["read_count_envelope", "read_envelope"]
 
+
+#: How a user's turn mostly begins.
+_USER = (b'{"role":"user"', b'{"role": "user"')
+_USERS = max(map(len, _USER))
 
 _ENVELOPE = msgspec.json.Decoder(MessagesEnvelope)
 
@@ -40,6 +44,7 @@ def read_envelope(body: bytes) -> Envelope:
         model=light.model,
         stream=bool(light.stream),
         body=body,
+        delicate=_delicate(light),
         has_stop=is_filled_array(light.stop_sequences),
         max_tokens=light.max_tokens,
     )
@@ -54,4 +59,17 @@ def read_count_envelope(body: bytes) -> Envelope:
     fields = decode_fields(body)
     model = require_model(fields)
     require_array(fields, "messages")
-    return Envelope(model=model, stream=False, body=body)
+    return Envelope(model=model, stream=False, body=body, delicate=SAMPLING | THINKING | PREFILL)
+
+
+def _delicate(light: MessagesEnvelope) -> int:
+    """What some models reject. Whether the last turn is the assistant's is seen by its first bytes:
+    one that begins otherwise than a user's mostly does may be, and is looked at when it matters.
+    """
+    last = light.messages[-1]
+    found = 0 if bytes(memoryview(last)[:_USERS]).startswith(_USER) else PREFILL
+    if light.temperature is not ABSENT or light.top_p is not ABSENT or light.top_k is not ABSENT:
+        found |= SAMPLING
+    if light.thinking is not ABSENT or light.output_config is not ABSENT:
+        found |= THINKING
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["AnyDelta", "MessagesEnvelope", "PassingEvent"]
+__all__ = ["ABSENT", "AnyDelta", "MessagesEnvelope", "PassingEvent"]
 
 
 class AnyDelta(msgspec.Struct, tag_field="type", tag="content_block_delta", gc=False):
@@ -44,6 +44,10 @@ class PassingEvent(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
+#: A field that is not there.
+ABSENT = msgspec.Raw()
+
+
 class MessagesEnvelope(msgspec.Struct, gc=False):
     """What of a request the relay must know before it chooses a target."""
 
@@ -51,4 +55,9 @@ class MessagesEnvelope(msgspec.Struct, gc=False):
     messages: list[msgspec.Raw]
     max_tokens: int
     stream: bool | None = None
-    stop_sequences: msgspec.Raw = msgspec.Raw()
+    stop_sequences: msgspec.Raw = ABSENT
+    temperature: msgspec.Raw = ABSENT
+    top_p: msgspec.Raw = ABSENT
+    top_k: msgspec.Raw = ABSENT
+    thinking: msgspec.Raw = ABSENT
+    output_config: msgspec.Raw = ABSENT

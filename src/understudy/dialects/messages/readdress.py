@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from understudy.dialects.base import Traits
-from understudy.dialects.fields import present, readdress_model
+from understudy.dialects.base import PREFILL, SAMPLING, THINKING, Envelope, Traits
+from understudy.dialects.fields import present, readdress_model, splice_model
 from understudy.dialects.messages.fit import Knobs, continuation, fit
 from understudy.dialects.messages.wire import ThinkingConfig
 
@@ -45,17 +45,31 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def readdress(
-    fields: dict[str, msgspec.Raw], model: str, traits: Traits | None
-) -> tuple[bytes, list[str]]:
+def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:
     """The body for `model` and the names of what was adapted to its `traits`.
 
     Without traits only `model` changes. A field that cannot be read is left for the vendor to
     answer in its own words.
     """
-    addressed = readdress_model(fields, model)
-    names = [] if traits is None else _adapt(addressed, traits)
-    return msgspec.json.encode(addressed), names
+    if traits is not None and not _surely_fits(envelope, traits):
+        addressed = readdress_model(envelope.fields, model)
+        names = _adapt(addressed, traits)
+        if names:
+            return msgspec.json.encode(addressed), names
+    spliced = splice_model(envelope.body, envelope.model, model)
+    if spliced is not None:
+        return spliced, []
+    return msgspec.json.encode(readdress_model(envelope.fields, model)), []
+
+
+def _surely_fits(envelope: Envelope, traits: Traits) -> bool:
+    """There is nothing to be looked at that this model could reject."""
+    if envelope.delicate & (SAMPLING | THINKING):
+        return False
+    if envelope.delicate & PREFILL and not traits.prefill:
+        return False
+    limit, most = envelope.max_tokens, traits.max_output
+    return limit is None or most is None or limit <= most
 
 
 def _adapt(fields: dict[str, msgspec.Raw], traits: Traits) -> list[str]:

@@ -20,7 +20,7 @@ HELLO = {"role": "user", "content": "hello"}
 
 def readdressed(traits, messages=None, **fields):
     envelope = MESSAGES.read_envelope(body_of(messages, **fields))
-    body, names = MESSAGES.readdress(envelope.fields, "claude-y", traits)
+    body, names = MESSAGES.readdress(envelope, "claude-y", traits)
     return json.loads(body), names
 
 
@@ -29,11 +29,11 @@ def test_without_traits_only_the_model_changes():
         b'{"novelty":{"a" : [1.50, "\\u00e9"]},"model":"x","max_tokens":5,"temperature":2e0,'
         b'"messages":[{"role":"assistant","content":"x "}],"thinking":{"type":"?"}}'
     )
-    fields = MESSAGES.read_envelope(body).fields
-    again, names = MESSAGES.readdress(fields, "claude-y", None)
+    envelope = MESSAGES.read_envelope(body)
+    again, names = MESSAGES.readdress(envelope, "claude-y", None)
     assert again == body.replace(b'"model":"x"', b'"model":"claude-y"')
     assert names == []
-    assert bytes(fields["model"]) == b'"x"'
+    assert envelope.body == body
 
 
 def test_a_body_that_the_model_takes_stays_byte_for_byte():
@@ -41,7 +41,7 @@ def test_a_body_that_the_model_takes_stays_byte_for_byte():
         b'{"model":"x","max_tokens":5,"temperature":0.50,"top_k":3,'
         b'"thinking":{"type":"disabled"},"messages":[{"role":"user","content":[ ]}]}'
     )
-    again, names = MESSAGES.readdress(MESSAGES.read_envelope(body).fields, "y", OLD)
+    again, names = MESSAGES.readdress(MESSAGES.read_envelope(body), "y", OLD)
     assert again == body.replace(b'"model":"x"', b'"model":"y"')
     assert names == []
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_left_to_the_vendor(fields):
 
 
 def test_counting_is_readdressed_by_the_same_rules():
-    fields = COUNT_TOKENS.read_envelope(
+    envelope = COUNT_TOKENS.read_envelope(
         json.dumps(
             {
                 "model": "x",
@@ -146,8 +146,8 @@ def test_counting_is_readdressed_by_the_same_rules():
                 "thinking": {"type": "enabled", "budget_tokens": 5},
             }
         ).encode()
-    ).fields
-    body, names = COUNT_TOKENS.readdress(fields, "y", NEW)
+    )
+    body, names = COUNT_TOKENS.readdress(envelope, "y", NEW)
     assert json.loads(body) == {
         "model": "y",
         "messages": [HELLO],
