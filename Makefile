@@ -1,5 +1,5 @@
 # Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
-.PHONY: demo test check format bench bench-quick clean help
+.PHONY: demo test check format soak bench bench-quick clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -39,7 +39,11 @@ format: $(VENV)/.dev ## let ruff set the form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 25 minutes)
+SEEDS ?= 10000
+soak: $(VENV)/.dev ## 10,000 seeded worlds in virtual time (SEEDS=…)
+	$(BIN)/python tests/simulation/soak.py --seeds $(SEEDS)
+
+bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 45 minutes)
 	sh bench/setup.sh
 	sh bench/build.sh
 	.venv-bench/bin/python bench/run.py
@@ -47,7 +51,8 @@ bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 25 minutes
 bench-quick: ## nginx and Understudy only, printed; a minute once it is built
 	sh bench/setup.sh
 	sh bench/build.sh
-	.venv-bench/bin/python bench/run.py --only understudy,understudy-plain,nginx --rounds 3 --seconds 3
+	.venv-bench/bin/python bench/run.py --only understudy,understudy-plain,nginx --rounds 3 --seconds 3 \
+	  --workload json,sse,sse-paced,translate,translate-sse
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venv-bench .venv-fast .venv-plain bench/portkey/node_modules .mypy_cache .ruff_cache .pytest_cache \

@@ -25,6 +25,7 @@ __all__ = [
     "Gateway",
     "Launch",
     "Server",
+    "litellm_launch",
     "started",
     "understudy_command",
     "understudy_config",
@@ -264,16 +265,10 @@ def _envoy_binary() -> str:
 # --- LiteLLM -------------------------------------------------------------------------------------
 
 
-def _litellm(stub: str, port: int) -> Launch:
-    config = RUN / "litellm.yaml"
-    config.write_text(f"""\
-model_list:
-  - model_name: chat
-    litellm_params: {{model: openai/gpt-bench, api_base: "{stub}/v1", api_key: {PROVIDER_KEY}}}
-  - model_name: translated
-    litellm_params: {{model: anthropic/claude-bench, api_base: "{stub}", api_key: {PROVIDER_KEY}}}
-litellm_settings: {{telemetry: false, set_verbose: false}}
-""")
+def litellm_launch(name: str, config: str, port: int) -> Launch:
+    """LiteLLM's proxy with this configuration (YAML)."""
+    path = RUN / f"{name}.yaml"
+    path.write_text(config)
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it looks for a price list on the network
         "LITELLM_LOG": "ERROR",
@@ -282,7 +277,19 @@ litellm_settings: {{telemetry: false, set_verbose: false}}
         "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
     }
     where = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    return Launch([_beside("litellm"), "--config", str(config), *where], env)
+    return Launch([_beside("litellm"), "--config", str(path), *where], env)
+
+
+def _litellm(stub: str, port: int) -> Launch:
+    config = f"""\
+model_list:
+  - model_name: chat
+    litellm_params: {{model: openai/gpt-bench, api_base: "{stub}/v1", api_key: {PROVIDER_KEY}}}
+  - model_name: translated
+    litellm_params: {{model: anthropic/claude-bench, api_base: "{stub}", api_key: {PROVIDER_KEY}}}
+litellm_settings: {{telemetry: false, set_verbose: false}}
+"""
+    return litellm_launch("litellm", config, port)
 
 
 # --- Portkey -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ __all__ = [
     "ends_on_signals",
     "free_ports",
     "fresh_run_folder",
+    "more_files",
     "pinned",
     "running",
     "stub",
@@ -51,6 +53,12 @@ def fresh_run_folder() -> None:
     """Empties `RUN`."""
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir()
+
+
+def more_files() -> None:
+    """Lets this process, and those that it starts, open as many files as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def free_ports(count: int) -> list[int]:

@@ -12,6 +12,8 @@ from failover import Episode
 from gateways import GATEWAYS
 from load import WORKLOADS, wrk_version
 from memory import Growth
+from outage import PHASES, WELL, Outage, Tally
+from streams import BROKEN, CUT, Load, Run
 
 __all__ = ["Cell", "Findings", "Goal", "Sample", "conditions", "goals", "render", "write"]
 
@@ -30,6 +32,8 @@ _UNIT = {
 }
 #: Resident memory after the first 10⁵ requests, and its growth over the next 10⁵, bytes.
 _RSS_LIMIT, _GROWTH_LIMIT = 100_000_000, 2_000_000
+#: Of a stream among a thousand: what is added to a chunk's way at p99, µs, and memory, bytes.
+_ADDED_LIMIT, _STREAM_LIMIT = 10_000, 64_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Findings:
     resident: dict[str, Memory] = field(default_factory=dict)
     growth: Growth | None = None
     failover: list[Episode] | None = None
+    streams: list[Run] | None = None
+    outage: Outage | None = None
 
     def sound(self, workload: str, gateway: str) -> Cell | None:
         """The cell, where it may be used."""
@@ -114,6 +120,9 @@ def goals(findings: Findings) -> list[Goal]:
         failures = sum(episode.failures for episode in findings.failover)
         text = "A provider fails under load: no caller sees a failure"
         judged.append(Goal(text, f"{failures} failures", failures == 0))
+    judged += _streams_goals(findings.streams or [])
+    if findings.outage:
+        judged += _outage_goals(findings.outage)
     judged += [Goal(f"{name} takes part", "not run", False) for name in findings.absent]
     return judged
 
@@ -143,6 +152,56 @@ def _memory_goals(growth: Growth) -> list[Goal]:
             sound and growth.grown <= _GROWTH_LIMIT,
         ),
     ]
+
+
+def _streams_goals(runs: list[Run]) -> list[Goal]:
+    judged = []
+    direct = next((run for run in runs if run.name == "direct"), None)
+    for run in runs:
+        if run.name not in {"understudy", BROKEN}:
+            continue
+        what = f"{run.streams:,} streams"
+        if run.name == BROKEN:
+            what += f", every {CUT}th broken"
+        added = _added(run, direct)
+        size = run.bytes_a_stream
+        judged += [
+            Goal(
+                f"{what}: p99 added to a chunk at most {_ADDED_LIMIT / 1000:.0f} ms",
+                "no sound figures" if added is None else f"{added / 1000:.2f} ms",
+                added is not None and added <= _ADDED_LIMIT,
+            ),
+            Goal(
+                f"{what}: at most {_STREAM_LIMIT / 1000:.0f} KB a stream",
+                f"{size / 1000:.1f} KB" if run.busy else "no sound figures",
+                run.busy is not None and size <= _STREAM_LIMIT,
+            ),
+            Goal(f"{what}: all whole", _one_line(run.fault) or "all", not run.fault),
+        ]
+    return judged
+
+
+def _added(run: Run, direct: Run | None) -> int | None:
+    """What the way through adds at p99, µs: with it less without it."""
+    if run.load is None or direct is None or direct.load is None:
+        return None
+    return run.load.latency.p99 - direct.load.latency.p99
+
+
+def _outage_goals(outage: Outage) -> list[Goal]:
+    judged = []
+    what = f"{outage.minutes:g} minutes of outages"
+    for tally in outage.tallies:
+        if tally.absent:
+            judged.append(Goal(f"{what}: {tally.name} takes part", "not run", False))
+        elif tally.name == "understudy":
+            failed, wrong = tally.count("failed"), tally.count("truncated", "other")
+            whole = f"of {tally.count():,}"
+            judged += [
+                Goal(f"{what}: no hard failure", f"{failed} {whole}", failed == 0),
+                Goal(f"{what}: no truncated answer", f"{wrong} {whole}", wrong == 0),
+            ]
+    return judged
 
 
 def conditions(rounds: int, seconds: int, connections: int, findings: Findings) -> str:
@@ -192,6 +251,10 @@ def render(findings: Findings, conditions: str, goals: list[Goal]) -> str:
         parts += ["### Understudy's memory over time, MB", _growth(findings.growth)]
     if findings.failover is not None:
         parts += ["### A provider fails under load", _failover(findings.failover)]
+    if findings.streams:
+        parts += ["### Many streams at a steady pace", _streams(findings.streams)]
+    if findings.outage:
+        parts += ["### Minutes of outages", _outage(findings.outage)]
     for name, reason in findings.absent.items():
         parts.append(f"{name} was not run:\n\n```\n{reason}\n```")
     return "\n\n".join(parts)
@@ -247,6 +310,99 @@ def _failover(episodes: list[Episode]) -> str:
     head = ["sickness", "seconds", "requests", "failures seen by callers"]
     head += ["attempts at it while sick", "in all", "longest wait, ms"]
     return _table(head, rows)
+
+
+def _streams(runs: list[Run]) -> str:
+    direct = next((run for run in runs if run.name == "direct"), None)
+    rows, loads = [], []
+    for run in runs:
+        if run.load is None:
+            rows.append([run.name, f"**FAILED**: {_one_line(run.fault)}", *[""] * 8])
+            continue
+        times, added = run.load.latency, _added(run, direct)
+        gateway = [f"{run.cpu:.0%}", f"{run.bytes_a_stream / 1000:.1f}"] if run.busy else ["", ""]
+        rows.append(
+            [
+                run.name,
+                *(f"{us / 1000:.2f}" for us in (times.p50, times.p99, times.p999, times.max)),
+                "" if added is None or not run.busy else f"{added / 1000:.2f}",
+                *gateway,
+                f"{run.load.whole:,}",
+                f"**{_one_line(run.fault)}**" if run.fault else "none",
+            ]
+        )
+        loads.append(
+            [
+                run.name,
+                f"{run.rate:,.0f}",
+                f"{run.load.cpu:.0%}",
+                *(f"{us / 1000:.2f}" for us in (run.load.lateness.p50, run.load.lateness.p99)),
+            ]
+        )
+    head = ["way", "ms from sending to receipt, p50", "p99", "p99.9", "max", "p99 added"]
+    head += ["of a core", "KB a stream", "streams read whole", "faults"]
+    load = ["way", "chunks/s", "the load's share of its core", "its own lag, ms, p50", "p99"]
+    parts = [_table(head, rows), "The load program itself:", _table(load, loads)]
+    parts += [_seams(run.load) for run in runs if run.name == BROKEN and run.load]
+    return "\n\n".join(parts)
+
+
+def _seams(load: Load) -> str:
+    gap = load.seams
+    return (
+        f"Broken streams: {load.cuts:,} resets by the provider, {load.continued:,} requests to go"
+        f" on, {load.marks:,} seams marked; from the last chunk before the break to the first after"
+        f" it {gap.p50 / 1000:.0f} ms (p50), {gap.p99 / 1000:.0f} ms (p99), {gap.max / 1000:.0f} ms"
+        f" (longest). Words missing: {load.missing}; twice: {load.doubled};"
+        f" bytes of other text: {load.foreign}."
+    )
+
+
+def _outage(outage: Outage) -> str:
+    head = ["contestant", "requests", "whole", "hard failures", "truncated, taken for success"]
+    head += ["other text", "first content, s, p50", "p99", "attempts at the sick primary"]
+    present = [tally for tally in outage.tallies if not tally.absent]
+    phases = [
+        [phase.name, *(_phase(tally, phase.name) for tally in present)] for phase in (*PHASES, WELL)
+    ]
+    reasons = [
+        [tally.name, _one_line("; ".join(f"{why} ({n})" for why, n in tally.reasons()))]
+        for tally in present
+    ]
+    what = (
+        f"{outage.minutes:g} minutes, {outage.rate:g} requests a second of each contestant, each"
+        f" sickness for {outage.sick_seconds:.0f} s; callers: openai-python {outage.sdk}."
+    )
+    return "\n\n".join(
+        [
+            what,
+            _table(head, [_contestant(tally) for tally in outage.tallies]),
+            "Hard failures + answers not whole, of requests begun while the primary was:",
+            _table(["the primary", *(tally.name for tally in present)], phases),
+            "The commonest of them:",
+            _table(["contestant", "what callers saw"], reasons),
+        ]
+    )
+
+
+def _contestant(tally: Tally) -> list[str]:
+    if tally.absent:
+        return [tally.name, f"**not run**: {_one_line(tally.absent)}", *[""] * 7]
+    first, slow = tally.first(0.5), tally.first(0.99)
+    return [
+        tally.name,
+        *(f"{count:,}" for count in (tally.count(), tally.count("whole"))),
+        *(f"{tally.count(outcome):,}" for outcome in ("failed", "truncated", "other")),
+        *("" if time is None else f"{time:.2f}" for time in (first, slow)),
+        f"{tally.attempts_sick:,}",
+    ]
+
+
+def _phase(tally: Tally, phase: str) -> str:
+    failed, wrong = (
+        tally.count(*outcomes, phase=phase) for outcomes in (("failed",), ("truncated", "other"))
+    )
+    return f"{failed} + {wrong} of {tally.count(phase=phase)}"
 
 
 def _one_line(text: str) -> str:

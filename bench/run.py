@@ -18,14 +18,16 @@ from functools import partial
 
 import failover
 import memory
+import outage
 import report
+import streams
 from gateways import GATEWAYS, Gateway, Server, started
 from load import WORKLOADS, Target, VerifyError, Workload, body_file, verify, wrk
 from process import StartError, Stub, ends_on_signals, fresh_run_folder, stub
 from report import Cell, Findings, Sample
 
 #: Beside the workloads: what has a program of its own.
-EXTRAS = ("memory", "failover")
+EXTRAS = ("memory", "failover", "streams", "outage")
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,12 @@ def main() -> int:
         if "failover" in options.workload:
             print("failover")
             findings.failover = failover.measure()
+        if "streams" in options.workload:
+            print("streams")
+            findings.streams = streams.measure()
+        if "outage" in options.workload:
+            print("outage")
+            findings.outage = outage.measure()
     except KeyboardInterrupt:
         print("\ninterrupted: nothing written, every server ended", file=sys.stderr)
         return 130

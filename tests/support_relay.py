@@ -25,6 +25,9 @@ PATIENCE = 20.0
 
 LOOPBACK = "127.0.0.1"
 
+#: To the reader of models' lists, from providers that have none.
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+
 
 class StandIn:
     """A provider's stand-in in a thread and an event loop of its own."""
@@ -56,8 +59,9 @@ class StandIn:
         self._do(lambda board: board.put_pace(mock.Pace(**pace)))
 
     def attempts(self, key: str = "") -> list[mock.Attempt]:
-        """What was asked of it, with keys that end so."""
-        return [a for a in self._do(lambda board: board.attempts) if a.key.endswith(key[-4:])]
+        """What was asked of it, with keys that end so; the lists of models apart."""
+        asked = self._do(lambda board: board.attempts)
+        return [a for a in asked if a.method == "POST" and a.key.endswith(key[-4:])]
 
     def forget(self) -> None:
         """Nothing goes wrong any more, and nothing has been asked."""
@@ -90,7 +94,8 @@ class StandIn:
 
 class Scripted:
     """A provider that answers with bytes of the test's choice: one of `answers` for each request,
-    the last of them again and again. `connections` has the requests' numbers by connection.
+    the last of them again and again. `connections` has the requests' numbers by connection. It has
+    no list of models; being asked for one is no request, and no connection.
     """
 
     def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None) -> None:
@@ -117,27 +122,32 @@ class Scripted:
 
     def _serve(self, connection: socket.socket) -> None:
         asked: list[int] = []
-        self.connections.append(asked)
         with contextlib.suppress(OSError):
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
                 self._open.append(connection)
             with connection, connection.makefile("rb") as reader:
-                while self._read_request(reader):
+                while (method := self._read_request(reader)) is not None:
+                    if method == b"GET":
+                        connection.sendall(NOT_FOUND)
+                        continue
                     with self._lock:
                         number, self._asked = self._asked, self._asked + 1
+                    if not asked:
+                        self.connections.append(asked)
                     asked.append(number)
                     connection.sendall(self._answers[min(number, len(self._answers) - 1)])
 
-    def _read_request(self, reader: io.BufferedReader) -> bool:
-        length = 0
+    def _read_request(self, reader: io.BufferedReader) -> bytes | None:
+        """The method of the next request, which is read to its end; None: there is no more."""
+        method, length = reader.readline().partition(b" ")[0], 0
         line = reader.readline()
         while line.strip():
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
             line = reader.readline()
-        return bool(line) and len(reader.read(length)) == length
+        return method if line and len(reader.read(length)) == length else None
 
     def close(self) -> None:
         """Stop, and drop every connection."""

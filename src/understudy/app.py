@@ -76,6 +76,7 @@ class Product:
             self.relay.protocol, listen.host, listen.port, backlog=1024
         )
         self.relay_url = _url(listen, _port(self._listener))
+        self.relay.read_model_lists()
         self._web_task = loop.create_task(self._web.serve([_bound(self.settings.web)]))
         await self._web.listening(self._web_task)
         self.web_url = _url(self.settings.web, self._web.port())

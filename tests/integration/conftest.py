@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 
+from support_lab import open_lab
 from support_relay import (
     PATIENCE,
     Relay,
@@ -18,7 +19,7 @@ from support_relay import (
 )
 
 KEY = "caller-key-of-the-house-0001"
-CLAUDE, GPT = "claude-haiku-4-5", "gpt-4.1"
+CLAUDE, GPT, LLAMA = "claude-haiku-4-5", "gpt-4.1", "llama-3.3-70b"
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +46,7 @@ def _house(stand_in, nobody):
     providers = {
         "claude": anthropic_provider(url, "sk-claude-up"),
         "gpt": openai_provider(url, "sk-gpt-up"),
+        "llama": {**openai_provider(url, "sk-llama-up"), "kind": "openai-compatible"},
         "claude-down": anthropic_provider(url, "sk-claude-down"),
         "gpt-down": openai_provider(url, "sk-gpt-down"),
         "claude-gone": anthropic_provider(f"http://127.0.0.1:{nobody}", "sk-claude-gone"),
@@ -53,6 +55,7 @@ def _house(stand_in, nobody):
     features = {
         "by-claude": {"title": "By Claude", "targets": [f"claude/{CLAUDE}"], "models": [CLAUDE]},
         "by-gpt": {"title": "By GPT", "targets": [f"gpt/{GPT}"], "models": [GPT, "gpt-4o*"]},
+        "by-llama": {"title": "By Llama", "targets": [f"llama/{LLAMA}"]},
         "claude-fails": {"targets": [f"claude-down/{CLAUDE}", f"gpt/{GPT}"]},
         "gpt-fails": {"targets": [f"gpt-down/{GPT}", f"claude/{CLAUDE}"]},
         "nobody": {"targets": [f"claude-gone/{CLAUDE}", f"gpt-gone/{GPT}"], "attempts": 2},
@@ -156,6 +159,13 @@ def steady(shared):
     """The shared relay and its stand-in, which remembers nothing."""
     shared[1].forget()
     return shared
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """A relay that each test furnishes with the targets that it wants."""
+    with open_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")

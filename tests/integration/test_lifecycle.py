@@ -13,6 +13,7 @@ import pytest
 
 from support_relay import (
     LOOPBACK,
+    NOT_FOUND,
     PATIENCE,
     Relay,
     StandIn,
@@ -253,9 +254,13 @@ class Endless:
         self._thread.start()
 
     def _serve(self):
-        connection, _ = self._listener.accept()
+        while True:
+            connection, _ = self._listener.accept()
+            if not connection.recv(65536).startswith(b"GET"):
+                break
+            with connection:  # It has no list of models.
+                connection.sendall(NOT_FOUND)
         with connection:
-            connection.recv(65536)
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
             )

@@ -22,6 +22,7 @@ CITY = {
     "additionalProperties": False,
 }
 TOOL = {"name": "get_weather", "description": "The weather", "input_schema": CITY}
+OUR_FUNCTION = {"type": "function", "name": "get_weather", "parameters": CITY, "strict": True}
 FUNCTION = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
 PNG = base64.b64encode(bytes(1500)).decode()
 
@@ -64,6 +65,10 @@ def ask_gpt(prompt=PROMPT, **more):
     return {"model": "gpt-4o", "messages": [{"role": "user", "content": prompt}]} | more
 
 
+def ask_responses(prompt=PROMPT, **more):
+    return {"model": "gpt-4o", "input": prompt} | more
+
+
 # -- answers
 
 
@@ -95,12 +100,27 @@ async def test_openai_answers_whole_and_streamed_alike(gpt):
     assert whole.model == "gpt-4o"
 
 
-async def test_both_dialects_and_all_models_give_the_same_text(claude, gpt):
+async def test_responses_answers_whole_and_streamed_alike(gpt):
+    whole = await gpt.responses.create(**ask_responses())
+    async with gpt.responses.stream(**ask_responses()) as stream:
+        told = "".join([e.delta async for e in stream if e.type == "response.output_text.delta"])
+        final = await stream.get_final_response()
+    assert told == whole.output_text == final.output_text
+    assert (whole.status, whole.usage) == (final.status, final.usage)
+    assert (whole.model, whole.status, whole.error) == ("gpt-4o", "completed", None)
+    assert whole._request_id.startswith("req_")
+    events = [e async for e in await gpt.responses.create(**ask_responses(), stream=True)]
+    assert [e.sequence_number for e in events] == list(range(len(events)))
+    assert events[-1].type == "response.completed"
+
+
+async def test_every_dialect_and_all_models_give_the_same_text(claude, gpt):
     first = await claude.messages.create(**ask_claude())
-    others = [
-        await gpt.chat.completions.create(**ask_gpt(model=name)) for name in ("gpt-4o", "gpt-5.2")
-    ]
-    assert {c.choices[0].message.content for c in others} == {first.content[0].text}
+    names = ("gpt-4o", "gpt-5.2")
+    chats = [await gpt.chat.completions.create(**ask_gpt(model=name)) for name in names]
+    others = [await gpt.responses.create(**ask_responses(model=name)) for name in names]
+    told = {c.choices[0].message.content for c in chats} | {r.output_text for r in others}
+    assert told == {first.content[0].text}
 
 
 async def test_several_choices(gpt):
@@ -154,6 +174,25 @@ async def test_openai_calls_a_tool_and_uses_its_result(gpt):
     assert "Fog, 14 degrees" in told.choices[0].message.content
 
 
+async def test_responses_calls_a_tool_and_uses_its_result(gpt):
+    prompt = "How is the weather in Lisbon?"
+    asking = ask_responses(prompt, tools=[OUR_FUNCTION], model="gpt-5-mini")
+    async with gpt.responses.stream(**asking) as stream:
+        asked = await stream.get_final_response()
+    call = asked.output[-1]
+    assert [item.type for item in asked.output] == ["reasoning", "message", "function_call"]
+    assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Lisbon"})
+    turns = [{"role": "user", "content": prompt}]
+    turns += [
+        item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in asked.output
+    ]
+    turns.append(
+        {"type": "function_call_output", "call_id": call.call_id, "output": "Fog, 14 degrees"}
+    )
+    told = await gpt.responses.create(**asking | {"input": turns})
+    assert "Fog, 14 degrees" in told.output_text
+
+
 async def test_openai_streams_a_tool_call(gpt):
     request = ask_gpt("Say hi", tools=[FUNCTION], tool_choice="required")
     async with gpt.chat.completions.stream(**request) as stream:
@@ -177,6 +216,12 @@ async def test_images_are_seen(claude, gpt):
         **ask_gpt(messages=[{"role": "user", "content": parts}])
     )
     assert other.choices[0].message.content == told.content[0].text
+    parts = [
+        {"type": "input_text", "text": "What is it?"},
+        {"type": "input_image", "image_url": url["url"], "detail": "auto"},
+    ]
+    third = await gpt.responses.create(**ask_responses([{"role": "user", "content": parts}]))
+    assert third.output_text == told.content[0].text
 
 
 async def test_thought_comes_with_a_signature_that_is_taken_back(claude):
@@ -205,6 +250,8 @@ async def test_structured_output_is_parsed_by_the_sdks(claude, gpt):
     theirs = await gpt.chat.completions.parse(**ask_gpt(response_format=Note))
     assert isinstance(ours.parsed_output, Note)
     assert theirs.choices[0].message.parsed == ours.parsed_output
+    other = await gpt.responses.parse(**ask_responses(text_format=Note))
+    assert other.output_parsed == ours.parsed_output
 
 
 async def test_a_cached_prompt_is_written_once_and_read_after_that(claude):
@@ -226,6 +273,9 @@ async def test_limits_and_stop_sequences(claude, gpt):
     assert told.content[0].text == whole[:40]
     told = await gpt.chat.completions.create(**ask_gpt(max_tokens=7))
     assert told.choices[0].finish_reason == "length"
+    told = await gpt.responses.create(**ask_responses(max_output_tokens=16))
+    assert (told.status, told.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+    assert whole.startswith(told.output_text)
 
 
 async def test_counting_and_listing(claude, gpt):
@@ -260,6 +310,9 @@ async def test_faults_are_the_sdks_errors(server, claude, gpt, fault, ours, thei
         await claude.messages.create(**ask_claude())
     with pytest.raises(theirs):
         await gpt.chat.completions.create(**ask_gpt())
+    if fault != "model_not_found":  # Which is a bad request there.
+        with pytest.raises(theirs):
+            await gpt.responses.create(**ask_responses())
 
 
 async def test_an_error_inside_a_stream_is_raised_under_status_200(server, claude, gpt):
@@ -271,6 +324,29 @@ async def test_an_error_inside_a_stream_is_raised_under_status_200(server, claud
     chunks = await gpt.chat.completions.create(**ask_gpt(stream=True))
     with pytest.raises(openai.APIError, match="overloaded"):
         [chunk async for chunk in chunks]
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        ("overloaded_mid_stream", "error"),
+        ("response_failed", "response.failed"),
+        ("no_terminal", "response.output_item.done"),
+    ],
+)
+async def test_a_responses_stream_that_breaks_has_no_final_response(server, gpt, fault, last):
+    server.board.put_faults([FaultRule(fault=fault)])
+    async with gpt.responses.stream(**ask_responses()) as stream:
+        events = [event async for event in stream]
+        assert events[-1].type == last
+        with pytest.raises(RuntimeError, match=r"response\.completed"):
+            await stream.get_final_response()
+
+
+async def test_an_error_in_an_object_is_raised_out_of_a_responses_stream(server, gpt):
+    server.board.put_faults([FaultRule(fault="error_nested")])
+    with pytest.raises(openai.APIError, match="An error occurred while processing"):
+        [event async for event in await gpt.responses.create(**ask_responses(), stream=True)]
 
 
 async def test_the_sdks_retry_what_flaps(server):

@@ -6,6 +6,8 @@ does nothing yet stands here too, as `Later`, so that it is refused by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -35,6 +37,7 @@ from understudy.core.settings import Listen, Secret, Tier
 from understudy.providers.registry import LATER_KINDS, MANNERS
 
 __all__ = [
+    "DIALECTS",
     "LABEL",
     "ROOT",
     "AccountEntry",
@@ -61,6 +64,10 @@ LABEL = NameRule(
 )
 _LABEL_TEXT = Text(f"use {LABEL.words}", _LABEL_PATTERN)
 _LATER_KEY = "leave the key out"
+#: The file's word for a wire dialect → its name.
+DIALECTS: Mapping[str, str] = MappingProxyType(
+    {"chat": "chat_completions", "responses": "responses", "messages": "messages"}
+)
 _KINDS = Choice(*MANNERS, *sorted(LATER_KINDS))
 _ONE_NAME = Text("write the name of a provider", NAME_PATTERN)
 _WEB_PAGE = Text("write a URL", "https?://[!-~]+")
@@ -130,8 +137,8 @@ class ProviderEntry(Entry, frozen=True, kw_only=True):
     ] = None
     dialect: Annotated[
         str | None,
-        Later(Choice("chat", "responses"), "chat", remedy="write `chat`, or leave the key out"),
-        "Fixes the dialect in which an OpenAI provider is called.",
+        Choice(*DIALECTS),
+        "Fixes the dialect in which it is called. Default: the caller's, where its kind speaks it.",
     ] = None
     status_page: Annotated[
         str | None, Later(_WEB_PAGE, remedy=_LATER_KEY), "The provider's own status page."
@@ -179,25 +186,23 @@ class FeatureEntry(Entry, frozen=True, kw_only=True):
     ]
     deadline: Annotated[float, Duration(), "The whole request, every attempt in it."] = 120.0
     first_token: Annotated[
-        float,
-        Duration(),
-        "An attempt without content by then gives way to the next; at most `deadline`.",
+        str | float,
+        Either(Choice("auto"), Duration()),
+        "An attempt without content by then gives way to the next; at most `deadline`. "
+        "`auto`: learned from what each target takes.",
     ] = 10.0
     idle: Annotated[float, Duration(), "Silence allowed inside a stream."] = 30.0
     attempts: Annotated[int, Whole(1, 10), "At most, of all targets together."] = 3
     continue_streams: Annotated[
         bool,
-        Later(Switch(), False, remedy="write `false`, or leave the key out"),
+        Switch(),
         "A stream that breaks after its first content goes on at the next target.",
-    ] = False
+    ] = True
     hedge: Annotated[
-        str,
-        Later(
-            Either(Choice("off", "auto"), Duration()),
-            "off",
-            remedy="write `off`, or leave the key out",
-        ),
-        "A second attempt beside a slow first one.",
+        str | float,
+        Either(Choice("off", "auto"), Duration()),
+        "A stream without content by then gets a second attempt beside the first; at most 5 % of "
+        "requests do. `auto`: learned from what each target takes.",
     ] = "off"
     hold: Annotated[
         float,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from understudy.config.faults import Report, nearest, spell_path
 from understudy.config.grammar import (
+    DIALECTS,
     AccountEntry,
     CallerEntry,
     FeatureEntry,
@@ -19,6 +20,7 @@ from understudy.config.grammar import (
     TargetEntry,
     TenantEntry,
 )
+from understudy.config.shapes import one_of
 from understudy.core.settings import (
     Account,
     Caller,
@@ -30,6 +32,8 @@ from understudy.core.settings import (
     Tenant,
     digest_key,
 )
+from understudy.policy.latency import FIRST_TOKEN_UNKNOWN
+from understudy.providers.base import Manners
 from understudy.providers.registry import MANNERS
 
 __all__ = ["resolve"]
@@ -37,7 +41,6 @@ __all__ = ["resolve"]
 #: The one account of a provider that needs no key, where the file names none.
 _ONLY_ACCOUNT = "default"
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-_DIALECTS = {"chat": "chat_completions"}
 
 
 def resolve(root: RootEntry, report: Report) -> Settings:
@@ -121,16 +124,35 @@ def _provider(name: str, entry: ProviderEntry, report: Report) -> Provider:
             f"is missing, and {entry.kind} has no default",
             "add it, such as `base_url: http://127.0.0.1:11434/v1`",
         )
-    dialect = _DIALECTS[entry.dialect] if entry.dialect else None
-    if dialect is not None and dialect not in manners.dialects:
-        report.fault((*entry.at, "dialect"), f"{entry.kind} does not speak it", "leave the key out")
     return Provider(
         name=name,
         kind=entry.kind,
         base_url=base_url or "",
         accounts=_accounts(entry, manners.keyless, report),
-        dialect=dialect,
+        dialect=_dialect(entry, manners, report),
     )
+
+
+def _dialect(entry: ProviderEntry, manners: Manners, report: Report) -> str | None:
+    """The name of the dialect that the provider is held to, one that its kind has a path for."""
+    if entry.dialect is None:
+        return None
+    spoken = [word for word, name in DIALECTS.items() if _has_path(manners, name)]
+    if entry.dialect not in spoken:
+        report.fault(
+            (*entry.at, "dialect"),
+            f"{entry.kind} does not speak `{entry.dialect}`",
+            f"write {one_of(spoken)}, or leave the key out",
+        )
+    return DIALECTS[entry.dialect]
+
+
+def _has_path(manners: Manners, operation: str) -> bool:
+    try:
+        manners.path(operation)
+    except KeyError:
+        return False
+    return True
 
 
 def _accounts(entry: ProviderEntry, keyless: bool, report: Report) -> tuple[Account, ...]:
@@ -166,15 +188,7 @@ def _api_key(account: AccountEntry, keyless: bool, report: Report) -> Secret | N
 
 
 def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) -> Feature:
-    first_token = entry.first_token
-    if first_token > entry.deadline:
-        if "first_token" in entry.given:
-            report.fault(
-                (*entry.at, "first_token"),
-                "is longer than `deadline`",
-                "write a shorter one, or leave the key out",
-            )
-        first_token = entry.deadline
+    first_token = _first_token(entry, report)
     return Feature(
         name=name,
         title=entry.title or name[0].upper() + name[1:],
@@ -182,9 +196,46 @@ def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) 
         models=entry.models,
         deadline=entry.deadline,
         first_token=first_token,
+        first_token_auto=isinstance(entry.first_token, str),
         idle=entry.idle,
         attempts=entry.attempts,
+        continue_streams=entry.continue_streams,
+        hedge=_hedge(entry, first_token, report),
     )
+
+
+def _first_token(entry: FeatureEntry, report: Report) -> float:
+    """The limit to begin with, within the deadline. Only one that was written can be too long."""
+    limit = entry.first_token
+    if isinstance(limit, str):
+        limit = FIRST_TOKEN_UNKNOWN
+    elif limit > entry.deadline and "first_token" in entry.given:
+        report.fault(
+            (*entry.at, "first_token"),
+            "is longer than `deadline`",
+            "write a shorter one, or leave the key out",
+        )
+    return min(limit, entry.deadline)
+
+
+def _hedge(entry: FeatureEntry, first_token: float, report: Report) -> float | None:
+    """When a second attempt begins: 0 if that is learned, None if never."""
+    at = (*entry.at, "hedge")
+    if entry.hedge == "off":
+        return None
+    if entry.attempts < 2:
+        report.fault(at, "is a second attempt, and `attempts` allows one", "write `off`")
+    if isinstance(entry.hedge, str):
+        return 0.0
+    learned = isinstance(entry.first_token, str)
+    least, key = (entry.deadline, "deadline") if learned else (first_token, "first_token")
+    if entry.hedge >= least:
+        report.fault(
+            at,
+            f"is no shorter than `{key}`, so that it would never begin",
+            "write a shorter one, or `auto`",
+        )
+    return entry.hedge
 
 
 class _Targets:

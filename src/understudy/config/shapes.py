@@ -29,6 +29,7 @@ __all__ = [
     "Whole",
     "Wrong",
     "describe",
+    "one_of",
 ]
 
 T = TypeVar("T")
@@ -262,22 +263,29 @@ class Duration(ScalarShape[float]):
         return format_duration(value)
 
 
-class Either(ScalarShape[str]):
-    """A word or a duration; its value is the text as written."""
+_DIGITS = frozenset("0123456789")
+
+
+class Either(ScalarShape[str | float]):
+    """A word, or a duration as seconds."""
 
     def __init__(self, words: Choice, duration: Duration) -> None:
         self._words, self._duration = words, duration
-        self.remedy = f"{words.remedy}, or a duration"
+        self.remedy = f"{words.remedy}, or a duration such as `500ms` or `10s`"
 
-    def parse(self, scalar: Scalar) -> str:
-        """The text, if it is one of the words or a duration."""
-        if scalar.text not in self._words.words:
-            self._duration.parse(scalar)
-        return scalar.text
+    def parse(self, scalar: Scalar) -> str | float:
+        """The word or the seconds. What begins with a digit was meant as a duration."""
+        if scalar.text[:1] in _DIGITS:
+            return self._duration.parse(scalar)
+        return self._words.parse(scalar)
 
     def schema(self) -> Schema:
         """Either one."""
         return {"anyOf": [self._words.schema(), self._duration.schema()]}
+
+    def spell(self, value: str | float) -> str:
+        """The word, or as `30s`."""
+        return value if isinstance(value, str) else self._duration.spell(value)
 
 
 class Later(ScalarShape[T]):

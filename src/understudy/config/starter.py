@@ -148,6 +148,8 @@ def _features(targets: list[str], local: str | None) -> str:
         "    first_token: 10s   # an attempt without content by then gives way to the next",
         "    idle: 30s          # silence allowed inside a stream",
         "    attempts: 3        # at most, of all targets together",
+        "    continue_streams: true   # a stream that breaks goes on at the next target",
+        "    hedge: off         # `auto`: a second attempt beside a slow first one",
     ]
     return "\n".join([*lines, ""])
 

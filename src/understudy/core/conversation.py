@@ -220,6 +220,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: int = 0
     reasoning: int = 0
 
+    def plus(self, other: Usage) -> Usage:
+        """The usage of both together."""
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer. `stop_sequence` is the sequence that ended it, where the provider says."""

@@ -1,7 +1,8 @@
 """A streamed answer as a sequence of events that all dialects share.
 
 Grammar: `Started  (BlockStarted  delta*  BlockStopped)*  Finished  UsageSeen?  Ended`, where
-`Pinged` and `UsageSeen` may come anywhere, and `Failed` may come anywhere and ends the stream.
+`Pinged`, `Foreign` and `UsageSeen` may come anywhere, and `Failed` may come anywhere and ends the
+stream.
 Blocks do not overlap for messages; parsers of dialects without blocks (chat completions) make
 them: one at a time, in order, indexes from 0.
 """
@@ -20,6 +21,7 @@ __all__ = [
     "Event",
     "Failed",
     "Finished",
+    "Foreign",
     "Pinged",
     "RefusalDelta",
     "SignatureDelta",
@@ -114,6 +116,12 @@ class Pinged(msgspec.Struct, frozen=True):
     """The connection is alive; no progress of the answer."""
 
 
+class Foreign(msgspec.Struct, frozen=True):
+    """The answer holds something that has no words here (a server tool's block, a citation, a
+    second choice). Said once a stream; these events are then not all of the answer.
+    """
+
+
 class Failed(msgspec.Struct, frozen=True):
     """The provider reported a fault inside the stream."""
 
@@ -133,5 +141,6 @@ Event = (
     | UsageSeen
     | Ended
     | Pinged
+    | Foreign
     | Failed
 )

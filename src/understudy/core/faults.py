@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["OUTAGE_LIKE", "Fault", "FaultError", "Kind", "Scope"]
+__all__ = ["OUTAGE_LIKE", "Fault", "FaultError", "Kind", "Remedy", "Scope"]
 
 
 class Kind(StrEnum):
@@ -65,6 +65,15 @@ OUTAGE_LIKE = frozenset(
 )
 
 
+class Remedy(StrEnum):
+    """What the same request must do without to be taken by the same target."""
+
+    #: A last turn of the assistant's: a user's turn asks to go on instead.
+    WITHOUT_PREFILL = "without prefill"
+    #: Thinking in the conversation so far, which the target cannot verify.
+    WITHOUT_THINKING = "without past thinking"
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One classified failure.
 
@@ -72,7 +81,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     where no response came). `code` is the provider's own word for it. `message` is the provider's
     text, scrubbed of secrets by whoever classified it; it may quote the caller's request, so the
     journal keeps it only for kinds that speak of the provider. `retry_after` is in seconds from
-    when the fault was seen.
+    when the fault was seen. `remedy`: what, done to the request, would make this very target take
+    it; None where nothing would.
     """
 
     kind: Kind
@@ -81,6 +91,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     message: str = ""
     retry_after: float | None = None
+    remedy: Remedy | None = None
 
 
 class FaultError(Exception):

@@ -104,7 +104,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     #: Without a slash at its end.
     base_url: str
     accounts: tuple[Account, ...]
-    #: Fixes the wire dialect (`messages`, `chat_completions`); None: by the caller's.
+    #: Fixes the wire dialect (`messages`, `chat_completions`, `responses`); None: by the caller's.
     dialect: str | None = None
     status_page: str | None = None
     domain: str | None = None
@@ -128,9 +128,17 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[TargetRule, ...]
     models: tuple[str, ...] = ()
     deadline: float = 120.0
+    #: With `first_token_auto`, what holds while too little is known of a target.
     first_token: float = 10.0
+    #: The limit is learned for each target: `understudy.policy.latency`.
+    first_token_auto: bool = False
     idle: float = 30.0
     attempts: int = 3
+    #: A stream that breaks after its first content goes on at the next target.
+    continue_streams: bool = True
+    #: After this long without content a second attempt begins beside the first. 0: after what is
+    #: learned of each target; None: never.
+    hedge: float | None = None
     priority: Literal["interactive", "background"] = "interactive"
 
 

@@ -12,7 +12,7 @@ error, is whole (Anthropic: `message_stop`; chat completions: a `finish_reason` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -20,12 +20,17 @@ import msgspec
 from understudy.core.conversation import Answer, Request, Stop, Usage
 from understudy.core.events import Event
 from understudy.core.faults import Fault, Kind, Scope
+from understudy.core.transcript import Transcript
 from understudy.dialects.fields import decode_fields
+from understudy.dialects.stream_glance import StreamGlance
 
 __all__ = [
     "EFFORT",
+    "HOLD_TEXT",
+    "HOLD_TOOLS",
     "MAX_COMPLETION_TOKENS",
     "MAX_TOKENS",
+    "PAST_THINKING",
     "PREFILL",
     "SAMPLING",
     "STOP",
@@ -35,6 +40,7 @@ __all__ = [
     "Envelope",
     "ErrorView",
     "ReadError",
+    "Sent",
     "StreamGlance",
     "StreamParser",
     "StreamWriter",
@@ -48,6 +54,10 @@ __all__ = [
 ReadError = Callable[[bytes], Fault]
 
 
+#: What a stream may hold back until the answer's end has been seen: tool calls; all of it.
+HOLD_TOOLS = 1
+HOLD_TEXT = 2
+
 #: What of a request some models reject: the bits of `Envelope.delicate`.
 SAMPLING = 1
 EFFORT = 2
@@ -58,6 +68,8 @@ MAX_COMPLETION_TOKENS = 16
 THINKING = 32
 #: The last turn is the assistant's.
 PREFILL = 64
+#: There may be thinking in the conversation so far.
+PAST_THINKING = 128
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +110,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     has_stop: bool = False
     #: The caller's own limit of output tokens: a measure of how long a whole answer may take.
     max_tokens: int | None = None
+    #: Structured output is asked for: half of it is of no use.
+    structured: bool = False
+    #: How many answers are asked for at once (chat completions' `n`).
+    choices: int = 1
 
     @property
     def fields(self) -> dict[str, msgspec.Raw]:
@@ -120,6 +136,8 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     param: str | None = None
     understudy: dict[str, object] = {}
+    #: Inside a stream: the number of this event, in a dialect that numbers them.
+    number: int = 0
 
 
 class AnswerGlance(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,32 +147,6 @@ class AnswerGlance(msgspec.Struct, frozen=True, kw_only=True):
     stop: Stop | None = None
     usage: Usage | None = None
     error: bytes | None = None
-
-
-class StreamGlance(Protocol):
-    """Reads a passing stream once, lightly. Attributes are cumulative."""
-
-    #: Some content has been seen (text, thinking, a tool call, a refusal).
-    has_content: bool
-    #: The terminal signal has been seen: the answer is whole.
-    ended: bool
-    #: An error event, classified. Bytes from its event on are not forwarded.
-    fault: Fault | None
-    stop: Stop | None
-    usage: Usage | None
-    #: Bytes for the caller that only `finish` brought; what passes as it is has none.
-    tail: bytes
-
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes as they come; return those of whole events, ready to be forwarded.
-
-        Never raises: garbage, or an event over the size cap, shows in `fault` as MALFORMED.
-        """
-        ...
-
-    def finish(self) -> Fault | None:
-        """The provider closed in order: None if the answer is whole, else TRUNCATED."""
-        ...
 
 
 class StreamParser(Protocol):
@@ -174,10 +166,33 @@ class StreamParser(Protocol):
 
 
 class StreamWriter(Protocol):
-    """Core events to the caller's stream."""
+    """Core events to the caller's stream. It may go on where another left off: see `Sent`."""
 
     def write(self, events: Iterable[Event]) -> bytes:
         """The bytes for these events; none for `Failed`: see `Dialect.render_stream_error`."""
+        ...
+
+
+class Sent(Protocol):
+    """Reads back what a caller has been sent of a stream, so that another may go on with it."""
+
+    #: What stands there so far. Complete events only: half an event was never sent.
+    transcript: Transcript
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next event, in a dialect that numbers them; else 0."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that were sent, in any split, in order. Never raises."""
+        ...
+
+    def writer(self, request: Request) -> StreamWriter:
+        """A writer that goes on with this stream: its id, model, creation time, block indexes and
+        sequence numbers. It is given the next blocks' events, without a `Started`; a `TextDelta`
+        without a `BlockStarted` before it adds to the block that is open.
+        """
         ...
 
 
@@ -193,6 +208,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     parse_request: Callable[[bytes], Request]
     render_answer: Callable[[Answer], bytes]
     stream_writer: Callable[[Request], StreamWriter]
+    #: A reader of what was sent in this dialect.
+    sent: Callable[[], Sent]
+    #: (body, further turns as (role, text), limit of output tokens or None: as it is) → the same
+    #: request with these turns at its end. Everything else stays as it came.
+    extend: Callable[[bytes, Sequence[tuple[str, str]], int | None], bytes]
+    #: What may be sent in an open stream at any time, and says nothing.
+    ping: bytes
     #: The JSON body for an error.
     render_error: Callable[[ErrorView], bytes]
     #: The in-stream event for an error; never followed by a terminal event.
@@ -209,7 +231,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     #: Raises FaultError(MALFORMED).
     glance_answer: Callable[[bytes], AnswerGlance]
     stream_parser: Callable[[ReadError], StreamParser]
-    stream_glance: Callable[[ReadError], StreamGlance]
+    #: (how errors are read, what is held back)
+    stream_glance: Callable[[ReadError, int], StreamGlance]
+    #: The same body without any thinking of earlier turns: for a provider that does not take it
+    #: (another vendor's signature, say). The very object that came where there was none.
+    forget_thinking: Callable[[bytes], bytes] | None = None
 
 
 def is_empty(*, has_content: bool, stop: Stop | None, has_stop: bool) -> bool:

@@ -104,6 +104,6 @@ def _told(attempt: Attempt, *, bodies: bool) -> dict[str, object]:
 
 def _described(entry: CatalogueEntry) -> dict[str, object]:
     told = msgspec.structs.asdict(entry)
-    for private in ("play", "alter", "messages", "chat_completions"):
+    for private in ("play", "alter", "anthropic", "openai", "responses"):
         del told[private]
     return told

@@ -1,6 +1,6 @@
 """What the stand-in answers: a function of the conversation, and of nothing else.
 
-The same conversation gives the same answer from every model and in either dialect, so a failover
+The same conversation gives the same answer from every model and in every dialect, so a failover
 or a continuation can be checked to the letter. The answer suits the request as far as a stand-in
 can: a summary is made of the text's own sentences, a question is answered with what it quotes.
 """
@@ -15,17 +15,14 @@ import msgspec
 
 from understudy.mock import tokens
 from understudy.mock.ask import Ask, Call, Composition, Turn
+from understudy.mock.continuation import parted, place_in
 from understudy.mock.prose import Material, material_of, write
 from understudy.mock.schema_values import Words, value_for
 
-__all__ = ["compose", "digest_of"]
+__all__ = ["compose", "continues", "counted", "digest_of"]
 
 _ENCODER = msgspec.json.Encoder()
-
-_INTERRUPTED = re.compile(r"interrupted|cut off|cut short|broke off", re.IGNORECASE)
-_CONTINUE = re.compile(r"\bcontinue\b|\bpick up\b|\bgo on\b|left off", re.IGNORECASE)
-#: How much of an answer must be quoted for its place to be found.
-_SEAM = 40
+_BEFORE_CALL = "I will ask"
 
 
 def digest_of(turns: tuple[Turn, ...], system: str) -> bytes:
@@ -43,16 +40,34 @@ def compose(ask: Ask, *, prefer_tool: bool = False, choice: int = 0) -> Composit
     `prefer_tool`: call a tool if any is on offer (a fault is to strike within the call). `choice`:
     which of several answers to the same prompt.
     """
-    turns, said = _without_continuation(ask.turns)
+    turns, said = parted(ask.turns)
     last = turns[-1] if turns else Turn(role="user")
     material = material_of(turns, ask.system, choice)
-    thinking = _thinking(material) if ask.thinking and not said else ""
-    calls = () if said else _calls(ask, last, material, prefer_tool=prefer_tool)
+    thinking = _thinking(material) if ask.thinking and not said.prefilled else ""
+    prefer_tool = prefer_tool or said.part.startswith(_BEFORE_CALL)
+    calls = _calls(ask, last, material, prefer_tool=prefer_tool)
     if calls:
-        text = "" if ask.tool_choice in {"any", "tool"} else f"I will ask {calls[0].name} first."
-        return _limited(ask, Composition(thinking=thinking, text=text, calls=calls))
-    text = _json(ask, material) if ask.schema is not None else write(last, material)
-    return _limited(ask, Composition(thinking=thinking, text=_after(text, said)))
+        forced = ask.tool_choice in {"any", "tool"}
+        text = "" if forced else f"{_BEFORE_CALL} {calls[0].name} first."
+    elif ask.schema is not None:
+        text = _json(ask, material)
+    else:
+        text = write(last, material)
+    place = place_in(text, said)
+    made = Composition(thinking=thinking, text=text[place:], calls=calls, before=text[:place])
+    return _limited(ask, made)
+
+
+def continues(ask: Ask) -> bool:
+    """Whether `ask` asks for the rest of an answer."""
+    return bool(parted(ask.turns)[1])
+
+
+def counted(made: Composition) -> Composition:
+    """The same answer with its tokens counted anew."""
+    said = [made.text, made.refusal, *(call.arguments for call in made.calls)]
+    spoken = sum(tokens.count(text) for text in said)
+    return msgspec.structs.replace(made, output_tokens=made.thinking_tokens + spoken)
 
 
 def _thinking(material: Material) -> str:
@@ -100,65 +115,6 @@ def _fits(name: str, prompt: str) -> bool:
     return any(len(part) > 3 and (part in said or f"{part}s" in said) for part in parts)
 
 
-# -- continuation
-
-
-class _Said(msgspec.Struct, frozen=True):
-    """What stands of an answer: the `part` itself, and the `note` that may quote its end."""
-
-    part: str = ""
-    note: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.part or self.note)
-
-
-_NOTHING = _Said()
-
-
-def _without_continuation(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], _Said]:
-    """The conversation as it was first asked, and what has been said of its answer already.
-
-    Two ways of asking for the rest: a last turn of the assistant, and (for models that take none)
-    a user's turn that says that the response was interrupted and how it ended
-    (https://platform.claude.com/docs/en/build-with-claude/streaming#error-recovery).
-    """
-    if not turns:
-        return turns, _NOTHING
-    last = turns[-1]
-    if last.role == "assistant":
-        return turns[:-1], _Said(part=last.text)
-    if not (_INTERRUPTED.search(last.text) and _CONTINUE.search(last.text)):
-        return turns, _NOTHING
-    if len(turns) == 1:
-        return _within_turn(last)
-    before = turns[-2]
-    if before.role == "assistant" and not before.called:
-        return turns[:-2], _Said(before.text, last.text)
-    return turns[:-1], _Said(note=last.text)
-
-
-def _within_turn(turn: Turn) -> tuple[tuple[Turn, ...], _Said]:
-    """The request and the note in one turn, as where consecutive turns were put together."""
-    found = _INTERRUPTED.search(turn.text)
-    start = turn.text.rfind("\n\n", 0, found.start()) if found else -1
-    if start <= 0:
-        return (turn,), _NOTHING
-    first = msgspec.structs.replace(turn, text=turn.text[:start])
-    return (first,), _Said(note=turn.text[start:])
-
-
-def _after(answer: str, said: _Said) -> str:
-    """What is left of `answer` after what has been said of it."""
-    if not said or (said.part and answer.startswith(said.part)):
-        return answer[len(said.part) :] if said else answer
-    told = f"{said.part}\n{said.note}"
-    for end in range(len(answer), 0, -1):
-        if not answer[end - 1].isspace() and answer[max(0, end - _SEAM) : end] in told:
-            return answer[end:]
-    return answer
-
-
 # -- limits
 
 
@@ -193,6 +149,7 @@ def _limited(ask: Ask, whole: Composition) -> Composition:
         stop_sequence=None if short else stopped,
         output_tokens=thought + spoken + called + hidden,
         thinking_tokens=thought + hidden,
+        before=whole.before,
     )
 
 

@@ -74,8 +74,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     #: Tokens of the prompt that the caller marked for caching, from its beginning.
     cached_tokens: int = 0
-    #: Distinguishes prompts: equal for equal conversations, in either dialect.
+    #: Distinguishes prompts: equal for equal conversations, in every dialect.
     digest: bytes = b""
+    #: Fields of the request that the answer repeats (Responses).
+    repeated: dict[str, object] = {}
+
+    @property
+    def prefilled(self) -> bool:
+        """The conversation ends with the beginning of an answer."""
+        return bool(self.turns) and self.turns[-1].role == "assistant"
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -100,3 +107,5 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     thinking_tokens: int = 0
     #: A refusal in words, where the dialect has a field for it.
     refusal: str = ""
+    #: The answer goes on from what had been said of it, which was this.
+    before: str = ""

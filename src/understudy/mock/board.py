@@ -39,10 +39,16 @@ class Attempt(msgspec.Struct, kw_only=True):
     dialect: str | None = None
     model: str | None = None
     stream: bool = False
+    #: It asked for the rest of an answer.
+    continues: bool = False
     key: str = ""
     status: int | None = None
     fault: str | None = None
     where: Where | None = None
+    #: Tokens of the prompt, and those that had been produced of the answer when it ended: all of
+    #: a whole answer, those in the events that were written of a streamed one.
+    input_tokens: int = 0
+    output_tokens: int = 0
     hung: bool = False
     ended: float | None = None
     client_closed: bool = False

@@ -52,6 +52,12 @@ class Cursor:
         self.style = style
         self.path = path
 
+    @property
+    def described(self) -> str:
+        """The type of the value, with its article."""
+        kind = kind_of(self.value)
+        return f"an {kind}" if kind[0] in "aio" else f"a {kind}"
+
     def refusal(self, message: str) -> RefusedError:
         """A complaint about this field, to be raised."""
         return RefusedError(self.style.invalid(self.path, message))

@@ -1,4 +1,4 @@
-"""The two dialects that the stand-in speaks, each as a record of functions."""
+"""The dialects that the stand-in speaks, each as a record of functions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from understudy.mock.ids import Ids
 from understudy.mock.limits import Allowance
 from understudy.mock.messages import reply as messages_reply
 from understudy.mock.messages import request as messages_request
+from understudy.mock.openai import vendor
 from understudy.mock.reply import Frame, Headers
+from understudy.mock.responses import reply as responses_reply
+from understudy.mock.responses import request as responses_request
+from understudy.mock.responses import stream as responses_stream
 
-__all__ = ["CHAT", "MESSAGES", "Dialect", "DialectName"]
+__all__ = ["CHAT", "MESSAGES", "RESPONSES", "Dialect", "DialectName"]
 
-DialectName = Literal["messages", "chat_completions"]
+DialectName = Literal["messages", "chat_completions", "responses"]
 
 
 class _Read(Protocol):
@@ -53,7 +57,7 @@ class _ErrorBody(Protocol):
 
 
 class _ErrorEvent(Protocol):
-    def __call__(self, spec: ErrorSpec) -> bytes: ...
+    def __call__(self, spec: ErrorSpec, number: int) -> bytes: ...
 
 
 class _ModelList(Protocol):
@@ -70,6 +74,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     frames: _Frames
     headers: _Headers
     error_body: _ErrorBody
+    #: (the error, how many events came before it)
     error_event: _ErrorEvent
     model_list: _ModelList
     #: What keeps a silent stream alive.
@@ -109,36 +114,28 @@ CHAT = Dialect(
     read=chat_request.read,
     whole=chat_reply.whole,
     frames=chat_reply.frames,
-    headers=chat_reply.headers,
-    error_body=chat_reply.error_body,
+    headers=vendor.headers,
+    error_body=vendor.error_body,
     error_event=chat_reply.error_event,
-    model_list=chat_reply.model_list,
-    ping=chat_reply.PING,
-    no_key=ErrorSpec(
-        status=401,
-        type="invalid_request_error",
-        message=(
-            "You didn't provide an API key. You need to provide your API key in an Authorization "
-            "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an "
-            "API key from https://platform.openai.com/account/api-keys."
-        ),
-    ),
-    bad_key=ErrorSpec(
-        status=401,
-        type="invalid_request_error",
-        message=(
-            "Incorrect API key provided: {key}. You can find your API key at "
-            "https://platform.openai.com/account/api-keys."
-        ),
-        code="invalid_api_key",
-    ),
-    no_path=ErrorSpec(status=404, type="invalid_request_error", message="Invalid URL"),
-    no_json=ErrorSpec(
-        status=400,
-        type="invalid_request_error",
-        message=(
-            "We could not parse the JSON body of your request. (HINT: This likely means you "
-            "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload.)"
-        ),
-    ),
+    model_list=vendor.model_list,
+    ping=vendor.PING,
+    no_key=vendor.NO_KEY,
+    bad_key=vendor.BAD_KEY,
+    no_path=vendor.NO_PATH,
+    no_json=vendor.NO_JSON,
+)
+RESPONSES = Dialect(
+    name="responses",
+    read=responses_request.read,
+    whole=responses_reply.whole,
+    frames=responses_stream.frames,
+    headers=vendor.headers,
+    error_body=vendor.error_body,
+    error_event=responses_reply.error_event,
+    model_list=vendor.model_list,
+    ping=vendor.PING,
+    no_key=vendor.NO_KEY,
+    bad_key=vendor.BAD_KEY,
+    no_path=vendor.NO_PATH,
+    no_json=vendor.NO_JSON,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 
-__all__ = ["BlankIds", "Ids", "sign", "signature_fits"]
+import msgspec
+
+__all__ = ["Blank", "BlankIds", "Ids", "sign", "signature_fits"]
 
 _ALPHABET = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
@@ -30,6 +32,19 @@ class Ids:
         return hashlib.sha256(self._seed + purpose.encode()).hexdigest()[:length]
 
 
+class Blank(msgspec.Struct, frozen=True):
+    """An id that is still to be drawn."""
+
+    purpose: str
+    length: int
+    is_hexadecimal: bool = False
+
+    def filled(self, ids: Ids) -> bytes:
+        """The id, drawn."""
+        draw = ids.hexadecimal if self.is_hexadecimal else ids.text
+        return draw(self.purpose, self.length).encode()
+
+
 class BlankIds(Ids):
     """Leaves blanks where ids go, and remembers them, to be filled in later."""
 
@@ -37,16 +52,22 @@ class BlankIds(Ids):
 
     def __init__(self) -> None:
         super().__init__(b"", 0)
-        #: The blank, what for, and its length.
-        self.blanks: dict[bytes, tuple[str, int]] = {}
+        #: The blank, and which id it stands for.
+        self.blanks: dict[bytes, Blank] = {}
 
     def text(self, purpose: str, length: int) -> str:
         """A blank of that length."""
-        blank = f"~{sum(purpose.encode()):05d}{purpose.replace(' ', '-')}~".ljust(length, "~")[
-            :length
-        ]
-        self.blanks[blank.encode()] = (purpose, length)
-        return blank
+        return self._left(Blank(purpose, length))
+
+    def hexadecimal(self, purpose: str, length: int = 32) -> str:
+        """A blank of that length."""
+        return self._left(Blank(purpose, length, is_hexadecimal=True))
+
+    def _left(self, blank: Blank) -> str:
+        name = blank.purpose.replace(" ", "-")
+        shown = f"~{sum(blank.purpose.encode()):05d}{name}~".ljust(blank.length, "~")
+        self.blanks[shown[: blank.length].encode()] = blank
+        return shown[: blank.length]
 
 
 def sign(thinking: str) -> str:

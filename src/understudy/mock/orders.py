@@ -7,10 +7,10 @@ from collections import OrderedDict
 import msgspec
 
 from understudy.mock import wire
-from understudy.mock.answers import compose
+from understudy.mock.answers import compose, continues
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.dialect import Dialect
-from understudy.mock.ids import BlankIds, Ids
+from understudy.mock.ids import Blank, BlankIds, Ids
 
 __all__ = ["Order", "Orders", "Template"]
 
@@ -23,13 +23,13 @@ class Template(msgspec.Struct, frozen=True):
     """The bytes of a body with blanks where ids go."""
 
     body: bytes
-    blanks: tuple[tuple[bytes, str, int], ...]
+    blanks: tuple[tuple[bytes, Blank], ...]
 
     def filled(self, ids: Ids) -> bytes:
         """The body of one answer."""
         body = self.body
-        for blank, purpose, length in self.blanks:
-            body = body.replace(blank, ids.text(purpose, length).encode())
+        for shown, blank in self.blanks:
+            body = body.replace(shown, blank.filled(ids))
         return body
 
 
@@ -40,6 +40,7 @@ class Order:
         self.ask = ask
         self.model = model
         self.fault = fault
+        self.continues = continues(ask)
         self._made: tuple[Composition, ...] | None = None
         self._template: tuple[tuple[object, ...], Template] | None = None
 
@@ -50,6 +51,11 @@ class Order:
             choices = range(self.ask.choices)
             self._made = tuple(compose(self.ask, choice=choice) for choice in choices)
         return self._made
+
+    @property
+    def output_tokens(self) -> int:
+        """What its answers cost."""
+        return sum(answer.output_tokens for answer in self.made)
 
     def template(self, dialect: Dialect, *, created: int, cache_hit: bool, size: int) -> Template:
         """Its answer as it is written: chunks of a stream, `size` tokens to an event, or JSON."""
@@ -63,8 +69,7 @@ class Order:
             body = b"".join(wire.chunk(frame.data) for frame in frames) + wire.LAST_CHUNK
         else:
             body = dialect.whole(ask, made, ids, created=created, cache_hit=cache_hit)
-        blanks = tuple((blank, *what) for blank, what in ids.blanks.items())
-        made_of = Template(body, blanks)
+        made_of = Template(body, tuple(ids.blanks.items()))
         self._template = (key, made_of)
         return made_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import keyword
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from understudy.mock.ask import Turn
 
 __all__ = ["Intent", "Material", "material_of", "write"]
 
-#: An answer's words, unless the form asks for fewer.
+#: An answer's words, unless the form asks for fewer; the least where it is to go into detail.
 _LEAST, _MOST = 60, 200
+_LEAST_IN_DETAIL = 150
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
@@ -124,6 +126,9 @@ def _sentences(text: str) -> tuple[str, ...]:
     return tuple(piece for piece in found if len(piece) > 2)
 
 
+_DETAIL = re.compile(r"\b(?:in detail|detailed|thorough|at length|long answer)", re.IGNORECASE)
+
+
 def _intent(prompt: str, system: str) -> Intent:
     for text in (f"{prompt[:400]} {prompt[-200:]}", system[:600]):
         for intent in _INTENTS:
@@ -150,10 +155,13 @@ def _closed(sentence: str) -> str:
 
 
 def _fitted(text: str, material: Material) -> str:
-    """`text` with at least `_LEAST` words and at most `_MOST`, cut after a sentence."""
+    """`text` with at least `_LEAST` words (or as many as detail takes), and cut after a sentence
+    that brings it to `_MOST` at most.
+    """
     words = len(text.split())
+    least = _LEAST_IN_DETAIL if _DETAIL.search(material.prompt) else _LEAST
     salt = 0
-    while words < _LEAST and salt < len(_MORE):
+    while words < least and salt < len(_MORE):
         more = _MORE[(material.seed + salt) % len(_MORE)]
         added = more.format(material.term(salt), material.term(salt + 1))
         text = f"{text.rstrip()}{_joint(text)}{added}"
@@ -249,6 +257,48 @@ def _from_results(last: Turn) -> str:
     return " ".join(told)
 
 
+def _code(material: Material) -> str:
+    """A small program about the text's main words, between two paragraphs and a list."""
+    first, second, third = (material.term(index) for index in range(3))
+    one, two = (_identifier(term) for term in (first, second))
+    lines = [
+        f"Here is a small program that keeps {first} and {second} together:",
+        "",
+        "```python",
+        "from dataclasses import dataclass, field",
+        "",
+        "",
+        "@dataclass",
+        f"class {one.title().replace('_', '')}:",
+        f'    """One {first}, with its {second}."""',
+        "",
+        "    name: str",
+        f"    {two}: list[str] = field(default_factory=list)",
+        "",
+        f"    def add(self, {two}: str) -> None:",
+        f"        if {two} in self.{two}:",
+        f'            raise ValueError(f"{{{two}}} is there already")',
+        f"        self.{two}.append({two})",
+        "",
+        "",
+        f"def count_{one}(items: list[{one.title().replace('_', '')}]) -> dict[str, int]:",
+        f"    return {{item.name: len(item.{two}) for item in items}}",
+        "```",
+        "",
+        "What to know about it:",
+        "",
+        f"- It refuses a {second} that is there already.",
+        f"- It says nothing of {third}, which is better kept elsewhere.",
+        "- It has no dependencies, and a test takes a line or two.",
+    ]
+    return "\n".join(lines)
+
+
+def _identifier(term: str) -> str:
+    name = re.sub(r"\W+", "_", term.lower()).strip("_") or "item"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
 def _signs(*words: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)
 
@@ -260,6 +310,16 @@ _INTENTS = (
     Intent("a title", _signs(r"(?:a |the )?titles?\b", r"headline"), _title, short=True),
     Intent(
         "a translation", _signs(r"translat", r"in(?:to)? (?:french|german|spanish)"), _translation
+    ),
+    Intent(
+        "some code",
+        re.compile(
+            r"\b(?:write|show|give|generate|implement|need|want|with)\b[^.?!\n]{0,60}"
+            r"\b(?:code|script|snippet|function|program|class)\b",
+            re.IGNORECASE,
+        ),
+        _code,
+        short=True,
     ),
     Intent("an outline", _signs(r"outline", r"plan\b", r"agenda", r"structure"), _outline),
     Intent(

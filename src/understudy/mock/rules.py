@@ -14,7 +14,10 @@ from understudy.mock.reply import Where
 
 __all__ = ["Counter", "FaultRule", "parse_rule"]
 
-_ANSWERS = ("/v1/messages", "/messages", "/v1/chat/completions", "/chat/completions")
+_ANSWERS = (
+    "/v1/messages", "/messages", "/v1/chat/completions", "/chat/completions", "/v1/responses",
+    "/responses",
+)  # fmt: skip
 _OTHERS = ("/v1/messages/count_tokens", "/messages/count_tokens", "/v1/models", "/models")
 
 
@@ -43,9 +46,10 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def __post_init__(self) -> None:
         """Raises ValueError for a fault that is not in the catalogue, or cannot be so."""
-        entry = CATALOGUE.get(self.fault)
+        entry = CATALOGUE.get(_named(self.fault))
         if entry is None:
             raise ValueError(f"no fault named {self.fault!r}; GET /mock/catalogue lists them")
+        msgspec.structs.force_setattr(self, "fault", entry.name)
         if isinstance(self.where, str):  # The plain word will do, from Python too.
             msgspec.structs.force_setattr(self, "where", Where(self.where))
         if self.where is not None and not entry.allows(self.where):
@@ -81,6 +85,11 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         elif not fnmatch.fnmatchcase(path, self.path):
             return False
         return key.endswith(self.key) and fnmatch.fnmatchcase(model, self.model)
+
+
+def _named(fault: str) -> str:
+    """The fault's name in the catalogue; hyphens will do for it too."""
+    return fault.strip().replace("-", "_")
 
 
 class Counter:
@@ -127,7 +136,7 @@ def parse_rule(text: str) -> FaultRule:
     for setting in settings:
         key, _, value = setting.partition("=")
         fields[key.strip()] = value.strip()
-    entry = CATALOGUE.get(name.strip())
+    entry = CATALOGUE.get(_named(name))
     if argument and entry is not None:
         fields[entry.argument] = argument.strip()
     try:

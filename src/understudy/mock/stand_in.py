@@ -10,16 +10,17 @@ import msgspec
 
 from understudy.mock import wire
 from understudy.mock.admin import Admin
-from understudy.mock.answers import compose
-from understudy.mock.ask import Composition
+from understudy.mock.answers import compose, counted
+from understudy.mock.ask import Ask, Composition
 from understudy.mock.board import Attempt, Board, Watch
-from understudy.mock.dialect import CHAT, MESSAGES, Dialect
+from understudy.mock.dialect import CHAT, MESSAGES, RESPONSES, Dialect
 from understudy.mock.errors import ErrorSpec, RefusedError
 from understudy.mock.faults.entry import Mode
-from understudy.mock.faults.scene import Args, Scene, written
+from understudy.mock.faults.scene import Args, Scene, unmetered, written
 from understudy.mock.http import Exchange, HttpRequest
 from understudy.mock.ids import Ids
 from understudy.mock.limits import Limits
+from understudy.mock.meter import Meter
 from understudy.mock.orders import Order, Orders
 from understudy.mock.reply import Headers, Reply, Where, body_frames
 from understudy.mock.rules import FaultRule, parse_rule
@@ -94,11 +95,14 @@ def _route(request: HttpRequest) -> tuple[Dialect, str]:
     operation = {
         ("POST", "/messages"): "answer",
         ("POST", "/chat/completions"): "answer",
+        ("POST", "/responses"): "answer",
         ("POST", "/messages/count_tokens"): "count",
         ("GET", "/models"): "models",
         ("GET", "/health"): "health",
     }.get((request.method, path), "")
     anthropic = "anthropic-version" in request.headers or "x-api-key" in request.headers
+    if path.startswith("/responses"):
+        return RESPONSES, operation
     if path.startswith("/messages") or (anthropic and not path.startswith("/chat")):
         return MESSAGES, operation
     return CHAT, operation
@@ -207,22 +211,25 @@ class _Answering:
         """Another body than an answer's, with a fault perhaps."""
         self._name()
         reply = Reply(status=200, headers=(_JSON, *self._headers), frames=body_frames(body))
-        return self._play(reply, self._chosen("whole", is_answer=False))
+        return self._play(reply, self._chosen("whole"))
 
     def _answer(self) -> Script:
         order = self._order()
         ask = order.ask
         self._attempt.stream = ask.stream
-        rule = self._chosen("stream" if ask.stream else "whole", is_answer=True)
+        self._attempt.continues = order.continues
+        rule = self._chosen("stream" if ask.stream else "whole", ask)
         made = order.made if rule is None else self._spoiled(order, rule)
         ids = Ids(ask.digest, self._attempt.n)
         self._name(ids, ask.input_tokens + made[0].output_tokens)
         hit = bool(ask.cached_tokens) and self._stand_in.seen(ask.digest)
-        created = int(self._now) if self._dialect is CHAT else 0
+        created = 0 if self._dialect is MESSAGES else int(self._now)
         pace = self._board.pace
         size = pace.tokens_per_event
         if rule is None and not pace.slow:
             template = order.template(self._dialect, created=created, cache_hit=hit, size=size)
+            self._attempt.input_tokens = ask.input_tokens
+            self._attempt.output_tokens = order.output_tokens
             return self._at_once(template.filled(ids), streamed=ask.stream)
         headers = (*(_SSE if ask.stream else (_JSON,)), *self._headers)
         if ask.stream:
@@ -230,9 +237,8 @@ class _Answering:
         else:
             body = self._dialect.whole(ask, made, ids, created=created, cache_hit=hit)
             frames = body_frames(body, sum(answer.output_tokens for answer in made))
-        return self._play(
-            Reply(status=200, headers=headers, frames=frames, streamed=ask.stream), rule
-        )
+        reply = Reply(status=200, headers=headers, frames=frames, streamed=ask.stream)
+        return self._play(reply, rule, Meter(self._attempt, ask, made, frames))
 
     def _order(self) -> Order:
         """The request, read; from memory where it came before."""
@@ -255,7 +261,7 @@ class _Answering:
                 for choice in range(order.ask.choices)
             )
         alter = rule.entry.alter
-        return tuple(alter(answer, rule.args) for answer in made) if alter else made
+        return tuple(counted(alter(answer, rule.args)) for answer in made) if alter else made
 
     def _at_once(self, body: bytes, *, streamed: bool) -> Script:
         """An answer that nothing is wrong with, in one write."""
@@ -270,17 +276,18 @@ class _Answering:
 
     # -- faults
 
-    def _chosen(self, mode: Mode, *, is_answer: bool) -> FaultRule | None:
-        """The fault to play: one that the request names itself goes before the board's.
+    def _chosen(self, mode: Mode, ask: Ask | None = None) -> FaultRule | None:
+        """The fault to play: one that the request names itself goes before the board's. `ask` is
+        None for what is no answer.
 
         Raises RefusedError where the request names one that cannot be.
         """
         text = self._named_fault()
         if text:
-            return self._own(text, mode, is_answer=is_answer)
+            return self._own(text, mode, ask)
         for rule, counter in self._board.matching(self._request.path, self._model, self._key):
-            fits = rule.entry.suits(self._dialect.name, mode)
-            if fits and (is_answer or rule.entry.alter is None) and counter.next(rule):
+            fits = rule.entry.suits(self._dialect.name, mode) and rule.entry.concerns(ask)
+            if fits and counter.next(rule):
                 return rule
         return None
 
@@ -291,14 +298,16 @@ class _Answering:
             return self._asked
         return self._model[len(_BY_NAME) :] if self._model.startswith(_BY_NAME) else ""
 
-    def _own(self, text: str, mode: Mode, *, is_answer: bool) -> FaultRule | None:
+    def _own(self, text: str, mode: Mode, ask: Ask | None) -> FaultRule | None:
         try:
             rule = parse_rule(text)
         except ValueError as error:
             raise self._cannot(str(error)) from None
         entry = rule.entry
-        if not entry.suits(self._dialect.name, mode) or (entry.alter and not is_answer):
+        if not entry.suits(self._dialect.name, mode) or (entry.alter and ask is None):
             raise self._cannot(f"{entry.name} is not for a {mode} answer in {self._dialect.name}")
+        if not entry.concerns(ask):
+            return None
         return rule if self._board.named(text).next(rule) else None
 
     def _cannot(self, message: str) -> RefusedError:
@@ -307,7 +316,7 @@ class _Answering:
         )
         return RefusedError(spec)
 
-    def _play(self, reply: Reply, rule: FaultRule | None) -> Script:
+    def _play(self, reply: Reply, rule: FaultRule | None, meter: Meter | None = None) -> Script:
         self._attempt.status = reply.status
         keep_alive = self._request.keep_alive
         pace = self._board.pace
@@ -324,6 +333,7 @@ class _Answering:
             now=self._now,
             keep_alive=keep_alive,
             error=rule.entry.error_in(self._dialect.name) if rule else None,
+            meter=meter or unmetered,
         )
         if rule is None:
             return scene.whole()

@@ -45,6 +45,9 @@ THROTTLE_SECONDS = 5.0
 #: and never later, even if its date is weeks away: a human may mend it any time.
 HUMAN_SECONDS = 300.0
 HUMAN_SECONDS_MAX = 3600.0
+#: Seconds after a throttled or overloaded answer in which nothing is hedged: a second attempt
+#: beside a slow one would feed what makes it slow.
+SHORT_SECONDS = 60.0
 #: Targets remembered; callers may name models (`provider/*`), so those in order are let go.
 TARGETS_KEPT = 4096
 #: With nothing else left, an open target is tried this often (a deliberate departure from Envoy's
@@ -72,6 +75,7 @@ class Breaker:
         "fault",
         "last_attempt",
         "opened_until",
+        "short_at",
         "state",
     )
 
@@ -81,6 +85,8 @@ class Breaker:
         #: The fault that opened it.
         self.fault: Fault | None = None
         self.last_attempt = float("-inf")
+        #: When it last said that it, or our share of it, was short.
+        self.short_at = float("-inf")
         self._tally = Tally()
         self._consecutive = 0
         self._opened_at = float("-inf")
@@ -222,6 +228,10 @@ class Board:
         breaker, account = self._pair(target)
         return breaker.fault or account.fault
 
+    def is_short(self, target: Target, now: float) -> bool:
+        """Whether `target` was throttled or overloaded within the last `SHORT_SECONDS`."""
+        return now - self._pair(target)[0].short_at < SHORT_SECONDS
+
     def may_panic(self, target: Target, now: float) -> bool:
         """Whether `target`, though open, may have one try because nothing else is left.
 
@@ -269,6 +279,8 @@ class Board:
             account.succeeded(now, began)
         else:
             account.inconclusive(began)
+        if fault.kind is Kind.OVERLOAD or fault.kind is Kind.THROTTLED:
+            breaker.short_at = now
         if fault.kind in OUTAGE_LIKE:
             breaker.failed(fault, now, began, self._draw())
         elif fault.kind is Kind.THROTTLED:

@@ -2,22 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import msgspec
 
 from understudy.core.outcomes import Attempt
-from understudy.policy.targets import Target
+from understudy.policy.targets import Health, Target
 from understudy.policy.verdict import Verdict
 
 __all__ = [
-    "Abandon",
     "Break",
+    "Budget",
     "Decision",
+    "Ended",
     "Finish",
+    "Hedges",
     "Limits",
+    "Pace",
     "Refuse",
     "Start",
+    "Stream",
+    "Surroundings",
     "Wait",
 ]
+
+
+class Budget(Protocol):
+    """The retry budget: see `understudy.policy.budget.RetryBudget`."""
+
+    def allows(self, key: str, now: float) -> bool:
+        """Whether one more same-target retry is within it."""
+        ...
+
+
+class Hedges(Protocol):
+    """The budget of second attempts: see `understudy.policy.budget.HedgeBudget`."""
+
+    def allows(self, key: str, now: float) -> bool:
+        """Whether one more attempt beside a slow one at this target is within it."""
+        ...
+
+
+class Pace(Protocol):
+    """How long targets take: see `understudy.policy.latency.Latencies`. Seconds."""
+
+    def first_token(self, key: str) -> float:
+        """How long a stream of this target may take to its first content."""
+        ...
+
+    def hedge_after(self, key: str) -> float | None:
+        """When a stream of this target is slow enough for a second attempt; None: unknown."""
+        ...
+
+    def whole_answer(self, key: str) -> float | None:
+        """How long a whole answer of this target takes at most; None: unknown."""
+        ...
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What requests share and a life reads. `draw` gives a number in [0, 1), for jitter."""
+
+    health: Health
+    budget: Budget
+    hedges: Hedges
+    pace: Pace
+    draw: Callable[[], float]
+
+
+class Stream(Protocol):
+    """What a life may ask of the answer under way. Moments on the clock that `now` is read from."""
+
+    @property
+    def heard_at(self) -> float:
+        """When the provider's last bytes came."""
+        ...
+
+    @property
+    def progressed_at(self) -> float:
+        """When the last of them came that carried content."""
+        ...
+
+    @property
+    def progress(self) -> int:
+        """Bytes of content's events so far."""
+        ...
+
+    def standing(self) -> int | None:
+        """How many characters of the answer the caller has; None where no other target can go on
+        from there.
+        """
+        ...
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,23 +109,33 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     #: The caller itself asked for less time than the feature has: what runs into that deadline is
     #: not the target's fault.
     hurried: bool = False
+    #: `first_token` is learned from each target's own history.
+    learned: bool = False
+    #: A stream that breaks after its first content goes on at the next target.
+    continues: bool = False
+    #: A second attempt after so long without content; 0: after the target's own p95; None: never.
+    hedge: float | None = None
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Begin an attempt at `target`. `retry`: it has been tried for this request before.
+    """Begin an attempt at `target`; what happens to it is told with this very object.
 
-    `began`: the moment of the decision, by which health tells an attempt that began before a
-    target was given up from one that tries it out.
+    `retry`: it has been tried for this request before. `began`: the moment of the decision, by
+    which health tells an attempt that began before a target was given up from one that tries it
+    out. `hedge`: it runs beside another.
     """
 
     target: Target
     attempt: Attempt
     retry: bool
     began: float
+    hedge: bool = False
 
 
-class Abandon(msgspec.Struct, frozen=True):
-    """Drop the running attempt's connection."""
+class Ended(msgspec.Struct, frozen=True):
+    """This attempt is over: drop what is left of it, and tell those who read outcomes."""
+
+    start: Start
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -75,4 +160,4 @@ class Break(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-Decision = Start | Abandon | Wait | Finish | Refuse | Break
+Decision = Start | Ended | Wait | Finish | Refuse | Break

@@ -2,46 +2,46 @@
 
 Whoever serves a request (the relay with sockets, a test with a list of events) tells the machine
 what happens and does what it decides; the machine knows which target is next, what a fault means
-for the request, when it is due to be looked at again, and what the caller must be told.
-
-    choosing ──▶ attempting ──(first content)──▶ committed ──(terminal signal)──▶ succeeded
-                  │  ▲   └──(terminal signal, nothing streamed)──▶ succeeded
-           (fault)│  │(its turn)
-                  ▼  │
-                 waiting          any of these ──(no target left, the deadline)──▶ failed
-                                  any of these ──(the caller left)──▶ cancelled
+for the request, when it is due to be looked at again, and what the caller must be told. Its states
+and the ways between them are a table: `understudy.policy.transitions`, drawn in docs/delivery.md.
 
 Rules.
-* The *commit point* is the first content sent to the caller. Before it attempts are invisible;
-  after it only the dialect's in-stream error is honest (gRPC A6 commits likewise, at the headers).
+* The *commit point* is the first content sent to the caller. Before it attempts are invisible (gRPC
+  A6 commits likewise, at the headers). After it another target goes on where the caller's text
+  stands, where that can be done honestly; else only the dialect's in-stream error is left.
 * One deadline spans all attempts. `attempts` bounds them, whatever the number of targets.
 * The caller's own fault and a refusal go back at once, to no second target. What does not fit this
-  target (`adaptable`) may fit a model of another name.
+  target (`adaptable`) may fit a model of another name; what its fault says how to mend (`remedy`)
+  is asked once more of the same target, mended.
 * Every target has its turn before any is tried again. A retry at the same target is for faults that
   pass, waits (full jitter, or as long as the provider asks), and is charged to the retry budget.
   When its wait is over it asks health like everyone: a target that was given up meanwhile is not
   tried out of turn.
+* A hedge is a second attempt beside a slow first one: only for streams, only before content, only
+  at another target that is well, within a budget of its own, and never while a target of the plan
+  is short of capacity (Dean & Barroso, "The Tail at Scale"; hedges sustain an overload).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Protocol
-
-from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
+from understudy.core.faults import Fault, Kind
 from understudy.core.outcomes import Attempt, RequestOutcome, Result
 from understudy.policy.decisions import (
-    Abandon,
     Break,
     Decision,
+    Ended,
     Finish,
     Limits,
     Refuse,
     Start,
+    Stream,
+    Surroundings,
     Wait,
 )
-from understudy.policy.targets import Choice, Health, Plan, Target, choose
+from understudy.policy.run import Run
+from understudy.policy.targets import Choice, Plan, Target, choose
+from understudy.policy.transitions import TRANSITIONS, Happening, State
+from understudy.policy.turns import Turns
 from understudy.policy.verdict import (
     Verdict,
     broken_off,
@@ -50,76 +50,8 @@ from understudy.policy.verdict import (
     out_of_time,
 )
 
-__all__ = [
-    "TRANSITIONS",
-    "Abandon",
-    "Break",
-    "Budget",
-    "Decision",
-    "Delivery",
-    "Finish",
-    "Happening",
-    "Limits",
-    "Refuse",
-    "Start",
-    "State",
-    "Wait",
-]
+__all__ = ["Delivery"]
 
-
-class State(StrEnum):
-    """Where a request is in its life."""
-
-    CHOOSING = "choosing"
-    ATTEMPTING = "attempting"
-    WAITING = "waiting"
-    COMMITTED = "committed"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Happening(StrEnum):
-    """What can happen to a request."""
-
-    BEGUN = "begun"
-    CONTENT = "content"
-    WHOLE = "whole"
-    FAULT = "fault"
-    DUE = "due"
-    GONE = "gone"
-
-
-_S = State
-#: State → happening → the states that it may lead to. What is not here cannot happen.
-TRANSITIONS: dict[State, dict[Happening, frozenset[State]]] = {
-    _S.CHOOSING: {
-        Happening.BEGUN: frozenset({_S.ATTEMPTING, _S.FAILED}),
-    },
-    _S.ATTEMPTING: {
-        Happening.CONTENT: frozenset({_S.COMMITTED}),
-        Happening.WHOLE: frozenset({_S.SUCCEEDED}),
-        Happening.FAULT: frozenset({_S.ATTEMPTING, _S.WAITING, _S.FAILED}),
-        Happening.DUE: frozenset({_S.ATTEMPTING, _S.WAITING, _S.FAILED}),
-        Happening.GONE: frozenset({_S.CANCELLED}),
-    },
-    _S.WAITING: {
-        Happening.DUE: frozenset({_S.ATTEMPTING, _S.WAITING, _S.FAILED}),
-        Happening.GONE: frozenset({_S.CANCELLED}),
-    },
-    _S.COMMITTED: {
-        Happening.WHOLE: frozenset({_S.SUCCEEDED}),
-        Happening.FAULT: frozenset({_S.FAILED}),
-        Happening.DUE: frozenset({_S.COMMITTED, _S.FAILED}),
-        Happening.GONE: frozenset({_S.CANCELLED}),
-    },
-    _S.SUCCEEDED: {},
-    _S.FAILED: {},
-    _S.CANCELLED: {},
-}
-
-#: Faults that pass by themselves, so that the same target may be asked again.
-RETRYABLE = OUTAGE_LIKE | {Kind.THROTTLED}
 #: Seconds of the first wait and the longest (the official SDKs: min(0.5·2ⁿ, 8)).
 BACKOFF_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 8.0
@@ -127,45 +59,33 @@ BACKOFF_SECONDS_MAX = 8.0
 #: tokens when it guards non-streaming requests (`_calculate_nonstreaming_timeout`).
 SECONDS_PER_TOKEN = 3600.0 / 128_000.0
 
-
-class Budget(Protocol):
-    """The retry budget: see `understudy.policy.budget.RetryBudget`."""
-
-    def allows(self, key: str, now: float) -> bool:
-        """Whether one more same-target retry is within it."""
-        ...
-
-
-_ABANDON = Abandon()
 _FINISH = Finish()
+_NEVER = float("inf")
 
 
 class Delivery:
     """One request's life.
 
     `due` is the next moment at which `timer` must be called. `attempts` is the journal of what was
-    tried; the attempt under way, if any, is the last and has no `result`.
+    tried; those under way have no `result`.
 
     Args:
         plan: the targets that may serve it.
-        health: what is known of targets, read at each choice.
-        budget: the retry budget, read before a retry.
-        draw: gives a number in [0, 1), for jitter.
+        limits: what bounds it.
+        surroundings: what requests share: health, budgets, pace, chance.
         wall: Unix seconds minus `now`, to put attempts on the calendar.
     """
 
     __slots__ = (
-        "_barred",
-        "_budget",
-        "_draw",
-        "_entitled",
+        "_around",
         "_happening",
-        "_health",
+        "_hedge_at",
         "_limits",
         "_next",
         "_plan",
-        "_running",
-        "_started",
+        "_runs",
+        "_sent",
+        "_turns",
         "_wall",
         "attempts",
         "due",
@@ -173,32 +93,22 @@ class Delivery:
         "state",
     )
 
-    def __init__(
-        self,
-        plan: Plan,
-        limits: Limits,
-        health: Health,
-        budget: Budget,
-        draw: Callable[[], float],
-        wall: float,
-    ) -> None:
+    def __init__(self, plan: Plan, limits: Limits, surroundings: Surroundings, wall: float) -> None:
         self.state = State.CHOOSING
         self.attempts: list[Attempt] = []
         self.outcome: RequestOutcome | None = None
         self.due = limits.deadline
         self._plan = plan
         self._limits = limits
-        self._health = health
-        self._budget = budget
-        self._draw = draw
+        self._around = surroundings
         self._wall = wall
         self._happening = Happening.BEGUN
-        #: The running attempt's target, when it began, and until when it is entitled to run.
-        self._running: Target | None = None
-        self._started = 0.0
-        self._entitled = 0.0
-        #: Keys of targets that had their turn → the fault that ended it.
-        self._barred: dict[str, tuple[Target, Fault]] = {}
+        #: The attempts under way: one, or two while a hedge runs.
+        self._runs: list[Run] = []
+        #: Something has been sent to the caller.
+        self._sent = False
+        self._hedge_at = _NEVER
+        self._turns = Turns(plan)
         #: The target that a wait is for, and since when.
         self._next: tuple[Target, float] | None = None
 
@@ -207,174 +117,234 @@ class Delivery:
     def begin(self, now: float) -> tuple[Decision, ...]:
         """The request is understood; find its first target."""
         self._expect(Happening.BEGUN)
-        return self._advance(now, "")
+        return self._advance(now, "", None)
 
-    def content(self, now: float) -> None:
-        """The running attempt shows its first content, which is sent on: the commit point."""
+    def content(self, start: Start, now: float) -> tuple[Decision, ...]:
+        """An attempt of a stream shows its first content. One that ran beside it has lost."""
         self._expect(Happening.CONTENT)
+        run = self._run(start)
+        self._move(self.state)
+        start.attempt.first_content_ms = (now - start.began) * 1000.0
+        run.content(now, self._limits)
+        lost = self._abandon_others(run, now) if len(self._runs) > 1 else ()
+        self._set_due()
+        return lost
+
+    def sent(self) -> None:
+        """The first bytes of the answer, or of its continuation, go out: the commit point."""
+        self._expect(Happening.SENT)
+        self._sent = True
         self._move(State.COMMITTED)
-        self.attempts[-1].first_content_ms = (now - self._started) * 1000.0
-        self.due = min(now + self._limits.idle, self._limits.deadline)
 
-    def whole(self, now: float) -> tuple[Decision, ...]:
-        """The running attempt gave its terminal signal: the answer is whole."""
+    def whole(self, start: Start, now: float) -> tuple[Decision, ...]:
+        """An attempt gave its terminal signal: the answer is whole."""
         self._expect(Happening.WHOLE)
+        run = self._run(start)
         self._move(State.SUCCEEDED)
-        attempt = self.attempts[-1]
-        elapsed = (now - self._started) * 1000.0
+        lost = self._abandon_others(run, now) if len(self._runs) > 1 else ()
+        attempt = start.attempt
         if attempt.first_content_ms is None:
-            attempt.first_content_ms = elapsed
-        attempt.ended_ms = elapsed
-        attempt.result = Result.CONTENT
+            attempt.first_content_ms = (now - start.began) * 1000.0
+        self._end(run, Result.CONTENT, None, now)
         self.outcome = RequestOutcome.SUCCEEDED
-        return (_FINISH,)
+        return (Ended(start), *lost, _FINISH)
 
-    def fault(self, fault: Fault, now: float) -> tuple[Decision, ...]:
-        """The running attempt failed."""
+    def fault(self, start: Start, fault: Fault, now: float, stream: Stream) -> tuple[Decision, ...]:
+        """An attempt failed."""
         self._expect(Happening.FAULT)
-        committed = self.state is State.COMMITTED
-        self._end_attempt(Result.FAULT, fault, now)
-        if committed:
-            return self._fail(Break(broken_off(fault)))
-        if fault.kind in {Kind.CALLER, Kind.REFUSED}:
-            return self._fail(Refuse(give_back(fault)))
-        return self._advance(now, self._bar(fault))
+        run = self._run(start)
+        self._end(run, Result.FAULT, fault, now)
+        ended = Ended(start)
+        if not self._sent and fault.kind in {Kind.CALLER, Kind.REFUSED}:
+            lost = self._abandon_others(None, now)
+            return (ended, *lost, *self._fail(Refuse(give_back(fault))))
+        if self._sent and fault.kind is Kind.REFUSED:
+            return (ended, *self._fail(Break(broken_off(fault))))
+        because = self._turns.had(start.target, fault)
+        if self._runs:
+            # The one beside it goes on alone.
+            self._move(self.state)
+            self._set_due()
+            return (ended,)
+        again = self._mend(start.target, fault, now, stream)
+        if again is not None:
+            return (ended, again)
+        return (ended, *self._advance(now, because, stream))
 
-    def timer(self, now: float, last_activity: float) -> tuple[Decision, ...]:
-        """The moment `due` has come. `last_activity`: when the provider's last bytes arrived."""
+    def timer(self, now: float, stream: Stream) -> tuple[Decision, ...]:
+        """The moment `due` has come. `stream`: the answer under way, as far as it shows."""
         self._expect(Happening.DUE)
         if self._next is not None:
-            return self._look_again(*self._next, now)
-        if self.state is State.COMMITTED:
-            return self._look_at_stream(now, last_activity)
-        return self._look_at_attempt(now)
+            return self._look_again(*self._next, now, stream)
+        if now >= self._limits.deadline:
+            return self._out_of_time(now)
+        decisions: tuple[Decision, ...] = ()
+        for run in tuple(self._runs):
+            fault = run.look(now, self._limits, stream)
+            if fault is not None:
+                decisions += self._give_up(run, fault, now, stream)
+        if now >= self._hedge_at and len(self._runs) == 1:
+            decisions += self._hedge(now)
+        if not decisions:
+            self._move(self.state)
+        if self._runs:
+            self._set_due()
+        return decisions
+
+    def excuse(self, now: float, stream: Stream) -> None:
+        """Until now the caller did not keep up, and its provider had to wait."""
+        for run in self._runs:
+            run.excuse(now, stream)
 
     def gone(self, now: float) -> tuple[Decision, ...]:
         """The caller has left."""
         self._expect(Happening.GONE)
-        running = self.state in {State.ATTEMPTING, State.COMMITTED}
-        if running:
-            self._end_attempt(Result.CANCELLED, None, now)
+        ended = tuple([self._end(run, Result.CANCELLED, None, now) for run in tuple(self._runs)])
         self._move(State.CANCELLED)
         self.outcome = RequestOutcome.CANCELLED
-        return (_ABANDON,) if running else ()
+        return ended
 
     # -- what follows -------------------------------------------------------------------------
 
-    def _look_at_attempt(self, now: float) -> tuple[Decision, ...]:
-        """No content in time: the attempt gives way."""
-        limits = self._limits
-        waited = now - self._started
-        fault = Fault(
-            kind=Kind.SLOW,
-            scope=Scope.MODEL,
-            code="first_token_timeout" if limits.stream else "answer_timeout",
-            message=f"no content within {waited:.1f} s",
-        )
-        if now < self._entitled:
-            # It had less time than it is entitled to: that speaks against nobody.
-            self._end_attempt(Result.ABANDONED, None, now)
-        else:
-            self._end_attempt(Result.FAULT, fault, now)
-        because = self._bar(fault)
-        if now >= limits.deadline:
-            return (_ABANDON, *self._fail(Refuse(out_of_time(self._faults()))))
-        return (_ABANDON, *self._advance(now, because))
+    def _give_up(self, run: Run, fault: Fault, now: float, stream: Stream) -> tuple[Decision, ...]:
+        """An attempt without content, without a sign of life, or without progress for too long."""
+        # Having had less time than it is entitled to speaks against nobody.
+        entitled = now >= run.entitled or run.has_content
+        target = run.start.target
+        result, shown = (Result.FAULT, fault) if entitled else (Result.ABANDONED, None)
+        ended = self._end(run, result, shown, now)
+        because = self._turns.had(target, fault)
+        if self._runs:
+            self._move(self.state)
+            return (ended,)
+        return (ended, *self._advance(now, because, stream))
 
-    def _look_at_stream(self, now: float, last_activity: float) -> tuple[Decision, ...]:
-        """A stream under way: silent for too long, past its deadline, or simply still going."""
-        limits = self._limits
-        if now >= limits.deadline:
-            self._end_attempt(Result.ABANDONED, None, now)
-            return (_ABANDON, *self._fail(Break(broken_off(None))))
-        silent_until = last_activity + limits.idle
-        if now >= silent_until:
-            fault = Fault(
-                kind=Kind.SLOW,
-                scope=Scope.MODEL,
-                status=200,
-                code="idle_timeout",
-                message=f"the stream fell silent for {now - last_activity:.1f} s",
-            )
-            self._end_attempt(Result.FAULT, fault, now)
-            return (_ABANDON, *self._fail(Break(broken_off(fault))))
-        self.due = min(silent_until, limits.deadline)
-        return ()
+    def _out_of_time(self, now: float) -> tuple[Decision, ...]:
+        """The deadline of the whole request."""
+        ended: tuple[Decision, ...] = ()
+        for run in tuple(self._runs):
+            if run.has_content or now < run.entitled:
+                ended += (self._end(run, Result.ABANDONED, None, now),)
+            else:
+                late = run.late(now, self._limits)
+                ended += (self._end(run, Result.FAULT, late, now),)
+        if self._sent:
+            return (*ended, *self._fail(Break(broken_off(None))))
+        return (*ended, *self._fail(Refuse(out_of_time(self._faults()))))
 
-    def _look_again(self, target: Target, since: float, now: float) -> tuple[Decision, ...]:
+    def _look_again(
+        self, target: Target, since: float, now: float, stream: Stream
+    ) -> tuple[Decision, ...]:
         """A wait is over: the promised retry, if health lets it through."""
-        limits, health = self._limits, self._health
+        limits, health = self._limits, self._around.health
         if now >= limits.deadline:
-            return self._fail(Refuse(out_of_time(self._faults())))
+            return self._out_of_time(now)
         if health.obstacle(target, now) is None:
             self._next = None
-            kind = self._barred[target.key][1].kind
+            kind = self._turns.kind_at(target)
             why = f"again after {kind}, waited {now - since:.1f} s; no other is left"
-            return (self._start(Choice(target, why), now, retry=True),)
+            return (self._start(Choice(target, why), now, stream, retry=True),)
+        other = choose(self._plan.targets, health, now, self._turns.out(), f"{target.key} rests")
+        if other is not None:
+            self._next = None
+            return (self._start(other, now, stream),)
         # It rests, or another request is trying it: soon over, or not worth the caller's while.
         rest = health.opens_again_in(target, now) or BACKOFF_SECONDS
         if rest > BACKOFF_SECONDS_MAX or now + rest >= limits.deadline:
-            return self._fail(Refuse(self._no_target(now)))
-        self._move(State.WAITING)
+            return self._nothing_left(now)
+        self._move(self._waiting)
         self.due = now + rest
         return ()
 
-    def _advance(self, now: float, because: str) -> tuple[Decision, ...]:
+    def _advance(self, now: float, because: str, stream: Stream | None) -> tuple[Decision, ...]:
         """To the next target, to a wait for one, or to the end."""
         if now >= self._limits.deadline:
-            return self._fail(Refuse(out_of_time(self._faults())))
+            return self._out_of_time(now)
+        if self._sent and not self._may_continue(stream):
+            return self._fail(Break(broken_off(self._last_fault())))
         if len(self.attempts) < self._limits.attempts:
-            barred = self._barred.keys() | self._ruled_out() if self._barred else ()
-            choice = choose(self._plan.targets, self._health, now, barred, because)
+            out = self._turns.out()
+            choice = choose(self._plan.targets, self._around.health, now, out, because)
             if choice is not None:
-                return (self._start(choice, now, retry=False),)
+                return (self._start(choice, now, stream),)
             waiting = self._retry(now)
             if waiting is not None:
                 return (waiting,)
+        return self._nothing_left(now)
+
+    def _may_continue(self, stream: Stream | None) -> bool:
+        return self._limits.continues and stream is not None and stream.standing() is not None
+
+    def _nothing_left(self, now: float) -> tuple[Decision, ...]:
+        if self._sent:
+            return self._fail(Break(broken_off(self._last_fault())))
         return self._fail(Refuse(self._no_target(now)))
 
-    def _bar(self, fault: Fault) -> str:
-        """The running attempt's target has had its turn. Gives the reason for what follows."""
-        target = self._running
-        if target is None:
-            raise RuntimeError("a fault without an attempt")
-        self._barred[target.key] = (target, fault)
-        return f"after {fault.kind} at {target.key}"
+    def _mend(self, target: Target, fault: Fault, now: float, stream: Stream) -> Start | None:
+        """The same target once more, if the fault says how the request would fit it."""
+        if fault.remedy is None or now >= self._limits.deadline:
+            return None
+        if len(self.attempts) >= self._limits.attempts:
+            return None
+        if self._sent and not self._may_continue(stream):
+            return None
+        if not self._turns.mend(target, fault):
+            return None
+        return self._start(Choice(target, f"again, {fault.remedy}"), now, stream)
 
-    def _ruled_out(self) -> set[str]:
-        """Keys of targets that what was learnt at another, or at themselves, rules out for good."""
-        out: set[str] = set()
-        for tried, fault in self._barred.values():
-            if fault.kind is Kind.ACCOUNT:
-                out |= {t.key for t in self._plan.targets if t.account_key == tried.account_key}
-            elif fault.kind in {Kind.ADAPTABLE, Kind.CONFIG} and fault.scope is not Scope.ACCOUNT:
-                # What this model cannot take, it cannot take at another account either.
-                out |= {t.key for t in self._plan.targets if t.name == tried.name}
-        return out
+    def _hedge(self, now: float) -> tuple[Decision, ...]:
+        """A second attempt beside a slow first one, if everything speaks for it."""
+        self._hedge_at = _NEVER
+        around, slow = self._around, self._runs[0].start
+        if self._sent or self._runs[0].has_content:
+            return ()
+        if len(self.attempts) >= self._limits.attempts:
+            return ()
+        health, out = around.health, self._turns.out()
+        if any(health.is_short(target, now) for target in self._plan.targets):
+            return ()
+        if not around.hedges.allows(slow.target.key, now):
+            return ()
+        for target in self._plan.targets:
+            if target.key in out or target.key == slow.target.key:
+                continue
+            if health.obstacle(target, now) is None and health.fault(target) is None:
+                waited = now - slow.began
+                why = f"beside {slow.target.key}, which was slow after {waited:.1f} s"
+                return (self._start(Choice(target, why), now, None, hedge=True),)
+        return ()
 
     def _retry(self, now: float) -> Wait | None:
         """The soonest promise of a second try at a target that was tried, if any may have one."""
         best: tuple[float, Target] | None = None
-        ruled_out = self._ruled_out()
-        for target, fault in self._barred.values():
-            if fault.kind not in RETRYABLE or target.key in ruled_out:
-                continue
-            if not self._budget.allows(target.key, now):
+        around = self._around
+        for target, fault in self._turns.retryable():
+            if not around.budget.allows(target.key, now):
                 continue
             cap = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** (len(self.attempts) - 1))
             # Never sooner than the provider asks, however long that is.
-            at = now + max(self._draw() * cap, fault.retry_after or 0.0)
+            at = now + max(around.draw() * cap, fault.retry_after or 0.0)
             if at < self._limits.deadline and (best is None or at < best[0]):
                 best = at, target
         if best is None:
             return None
         self.due, target = best
         self._next = target, now
-        self._move(State.WAITING)
+        self._move(self._waiting)
         return Wait(target)
 
-    def _start(self, choice: Choice, now: float, *, retry: bool) -> Start:
-        self._move(State.ATTEMPTING)
+    # -- attempts -----------------------------------------------------------------------------
+
+    def _start(
+        self,
+        choice: Choice,
+        now: float,
+        stream: Stream | None,
+        *,
+        retry: bool = False,
+        hedge: bool = False,
+    ) -> Start:
+        self._move(State.CONTINUING if self._sent else State.ATTEMPTING)
         target = choice.target
         attempt = Attempt(
             target=target.name,
@@ -383,47 +353,75 @@ class Delivery:
             why=choice.why,
             started_at=now + self._wall,
         )
+        if self._sent and stream is not None:
+            attempt.from_char = stream.standing() or 0
         self.attempts.append(attempt)
-        self._started = now
-        self._running = target
-        self.due = self._allot(now)
-        return Start(target, attempt, retry, now)
+        start = Start(target, attempt, retry, now, hedge)
+        self._runs.append(self._held_to(start, now))
+        if not hedge:
+            self._hedge_at = self._slow_at(target, now)
+        self._set_due()
+        return start
 
-    def _allot(self, now: float) -> float:
-        """Until when the attempt may take to its first content; sets what it is entitled to.
+    def _slow_at(self, target: Target, now: float) -> float:
+        """When an attempt that begins now is slow enough for one beside it."""
+        limits = self._limits
+        if limits.hedge is None or self._sent or not limits.stream:
+            return _NEVER
+        after = limits.hedge or self._around.pace.hedge_after(target.key)
+        return _NEVER if after is None else now + after
+
+    def _held_to(self, start: Start, now: float) -> Run:
+        """How long the attempt may take to its first content.
 
         Only a stream shows its first token. A whole answer shows nothing until it is complete, so
         it gets the time that its length may need, and never so much that no other target could
         have a turn before the deadline. Having less than it is entitled to is the caller's hurry,
         or earlier attempts' doing, and no fault of the target's.
         """
-        limits = self._limits
-        fair = limits.first_token
+        limits, key, pace = self._limits, start.target.key, self._around.pace
+        fair = pace.first_token(key) if limits.learned and limits.stream else limits.first_token
         if limits.stream:
-            self._entitled = now + fair
-            return min(self._entitled, limits.deadline)
+            return Run(start, now + fair, now + fair)
+        known = pace.whole_answer(key) if limits.learned else None
         if limits.max_tokens is not None:
             fair += limits.max_tokens * SECONDS_PER_TOKEN
-        elif limits.hurried:
-            fair = float("inf")
-        self._entitled = now + fair
-        if len(self.attempts) >= limits.attempts or not self._others():
-            return limits.deadline
+        elif limits.hurried or known is not None:
+            fair = _NEVER
+        if known is not None:
+            fair = min(fair, max(known, limits.first_token))
+        entitled = now + fair
+        if len(self.attempts) >= limits.attempts or not self._turns.left(start.target):
+            return Run(start, entitled, limits.deadline)
         half = now + (limits.deadline - now) / 2.0
-        return half if limits.max_tokens is None else min(half, self._entitled)
+        bounded = limits.max_tokens is not None or known is not None
+        return Run(start, entitled, min(half, entitled) if bounded else half)
 
-    def _others(self) -> bool:
-        """Whether a target that has had no turn yet may still have one."""
-        if not self._barred:
-            return len(self._plan.targets) > 1
-        out = self._barred.keys() | self._ruled_out()
-        return any(t.key not in out and t is not self._running for t in self._plan.targets)
+    def _run(self, start: Start) -> Run:
+        for run in self._runs:
+            if run.start is start:
+                return run
+        raise RuntimeError("this attempt is not under way")
 
-    def _end_attempt(self, result: Result, fault: Fault | None, now: float) -> None:
-        attempt = self.attempts[-1]
-        attempt.ended_ms = (now - self._started) * 1000.0
+    def _end(self, run: Run, result: Result, fault: Fault | None, now: float) -> Ended:
+        self._runs.remove(run)
+        attempt = run.start.attempt
+        attempt.ended_ms = (now - run.start.began) * 1000.0
         attempt.result = result
         attempt.fault = fault
+        return Ended(run.start)
+
+    def _abandon_others(self, winner: Run | None, now: float) -> tuple[Decision, ...]:
+        losers = [run for run in self._runs if run is not winner]
+        return tuple([self._end(run, Result.ABANDONED, None, now) for run in losers])
+
+    def _set_due(self) -> None:
+        due = min(self._limits.deadline, self._hedge_at)
+        for run in self._runs:
+            due = min(due, run.due)
+        self.due = due
+
+    # -- what is known at the end -------------------------------------------------------------
 
     def _faults(self) -> list[Fault]:
         """The last fault of each target, the latest last."""
@@ -435,13 +433,19 @@ class Delivery:
                 last[name] = attempt.fault
         return list(last.values())
 
+    def _last_fault(self) -> Fault | None:
+        """The fault that broke the answer off: a fallback that does not fit must not hide it."""
+        faults = [a.fault for a in self.attempts if a.fault is not None]
+        telling = [f for f in faults if f.kind not in {Kind.ADAPTABLE, Kind.CALLER}] or faults
+        return telling[-1] if telling else None
+
     def _no_target(self, now: float) -> Verdict:
-        faults = [fault for _, fault in self._barred.values()]
-        over = len(self.attempts) >= self._limits.attempts or not self._others()
+        faults = self._turns.faults()
+        over = len(self.attempts) >= self._limits.attempts or not self._turns.left()
         if faults and over and all(fault.kind is Kind.ADAPTABLE for fault in faults):
             # It fits nowhere: the caller must hear what it would have to change.
             return give_back(faults[0])
-        targets, health = self._plan.targets, self._health
+        targets, health = self._plan.targets, self._around.health
         waits = [health.opens_again_in(target, now) for target in targets]
         # Where nothing could be tried, what is known of the targets is the reason.
         known = self._faults() or [f for f in map(health.fault, targets) if f is not None]
@@ -451,6 +455,12 @@ class Delivery:
         self._move(State.FAILED)
         self.outcome = RequestOutcome.FAILED
         return (decision,)
+
+    # -- the table ----------------------------------------------------------------------------
+
+    @property
+    def _waiting(self) -> State:
+        return State.PAUSED if self._sent else State.WAITING
 
     def _expect(self, happening: Happening) -> None:
         """Refuse what cannot happen now, before anything is changed."""

@@ -33,6 +33,10 @@ class Health(Protocol):
         """Why it rests; None if it does not."""
         ...
 
+    def is_short(self, target: Target, now: float) -> bool:
+        """Whether it was short of capacity, or of our share of it, just now."""
+        ...
+
     def opens_again_in(self, target: Target, now: float) -> float:
         """Seconds until it may be tried again; 0 if now."""
         ...

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from understudy.core.faults import Kind, Scope
+from understudy.core.faults import Kind, Remedy, Scope
 from understudy.providers.base import Manners
+from understudy.providers.model_list import read_models
 from understudy.providers.rules import Rule, error_reader, fault_reader, says
 from understudy.providers.statuses import STATUSES
 from understudy.providers.traits import anthropic_traits
@@ -126,6 +127,31 @@ _MESSAGES: tuple[Rule, ...] = (
             r"max_tokens: \d+ > \d+",
         ),
     ),
+    Rule(
+        case="a last turn of the assistant's",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        status=_COMPLAINT,
+        message=says(r"this model does not support assistant message prefill"),
+        remedy=Remedy.WITHOUT_PREFILL,
+    ),
+    # Another model's thinking, another vendor's, or a block that a break left unsigned (extended
+    # thinking, "Preserving thinking blocks"; anthropics/claude-code #10627 and #63203,
+    # anomalyco/opencode #48637, sst/opencode #3077, tailcallhq/forgecode #1853).
+    Rule(
+        case="past thinking that it cannot verify",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        status=_COMPLAINT,
+        message=says(
+            r"messages\.\d+\.content\.\d+[^\n]{0,60}: invalid `?signature`? in `?thinking`? block",
+            r"messages\.\d+\.content\.\d+\.(?:thinking\.)?(?:signature|data): ",
+            r"messages\.\d+\.content\.\d+\.type: expected `thinking` or `redacted_thinking`",
+            r"(?:messages\.\d+\.content\.\d+: )?`thinking` or `redacted_thinking` blocks in ",
+            r"when thinking is disabled, an `assistant` message in the final position cannot",
+        ),
+        remedy=Remedy.WITHOUT_THINKING,
+    ),
     # "`temperature` is deprecated for this model." (BoltAI #410), ""thinking.type.enabled" is not
     # supported for this model" (basiliskLLM #1185), temperature with top_p (BrowserOS #208).
     Rule(
@@ -217,4 +243,5 @@ ANTHROPIC = Manners(
     read_fault=fault_reader(RULES),
     read_error=error_reader(RULES),
     traits=anthropic_traits,
+    read_models=read_models,
 )

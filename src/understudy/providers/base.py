@@ -11,6 +11,7 @@ import msgspec
 
 from understudy.core.faults import Fault
 from understudy.dialects.base import Traits
+from understudy.providers.model_list import ModelPage
 
 __all__ = ["Manners", "Reply"]
 
@@ -32,11 +33,13 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     default_base_url: str | None
-    #: Wire dialects it speaks, best first: `messages`, `chat_completions`.
+    #: Wire dialects it speaks unasked, best first: `messages`, `chat_completions`, `responses`. A
+    #: caller of one of them is served in it, any other in the first. A configuration may fix one
+    #: of these, or another for which there is a `path`.
     dialects: tuple[str, ...]
     #: Whether it may be used without a key (local servers).
     keyless: bool
-    #: (operation) → path below `base_url`. Operations: `messages`, `chat_completions`,
+    #: (operation) → path below `base_url`. Operations: `messages`, `chat_completions`, `responses`,
     #: `count_tokens`, `models`. Raises KeyError for one that the kind does not have.
     path: Callable[[str], str]
     #: (api key or None) → headers that carry it, names in lower case, and the vendor's fixed ones.
@@ -49,3 +52,5 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     read_error: Callable[[bytes], Fault]
     #: What a model takes.
     traits: Callable[[str], Traits]
+    #: The body of the vendor's `models` → what it says of them; None where it says nothing.
+    read_models: Callable[[bytes], ModelPage] | None = None

@@ -17,7 +17,9 @@ from understudy.providers.traits import compatible_traits
 
 __all__ = ["COMPATIBLE", "RULES"]
 
-_PATHS = MappingProxyType({"chat_completions": "/chat/completions", "models": "/models"})
+_PATHS = MappingProxyType(
+    {"chat_completions": "/chat/completions", "responses": "/responses", "models": "/models"}
+)
 
 # llama.cpp, tools/server/server-common.cpp `format_error_response`.
 _LLAMA_CPP: tuple[Rule, ...] = (
@@ -195,6 +197,7 @@ RULES: tuple[Rule, ...] = (
 COMPATIBLE = Manners(
     kind="openai-compatible",
     default_base_url=None,
+    # vLLM and Ollama offer responses as well, others do not: a configuration says so.
     dialects=("chat_completions",),
     keyless=True,
     path=_PATHS.__getitem__,

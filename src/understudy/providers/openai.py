@@ -1,4 +1,4 @@
-"""OpenAI's chat completions.
+"""OpenAI's chat completions and responses.
 
 Sources: https://developers.openai.com/api/docs/guides/error-codes,
 https://help.openai.com/en/articles/5955604 (429: limits and money told apart by `error.code`), the
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from understudy.core.faults import Kind, Scope
+from understudy.core.faults import Kind, Remedy, Scope
 from understudy.providers.base import Manners
 from understudy.providers.rules import Rule, error_reader, fault_reader, says
 from understudy.providers.statuses import STATUSES
@@ -18,7 +18,9 @@ from understudy.providers.traits import openai_traits
 
 __all__ = ["OPENAI", "VENDOR_RULES", "bearer"]
 
-_PATHS = MappingProxyType({"chat_completions": "/chat/completions", "models": "/models"})
+_PATHS = MappingProxyType(
+    {"chat_completions": "/chat/completions", "responses": "/responses", "models": "/models"}
+)
 
 _MONEY: tuple[Rule, ...] = (
     Rule(
@@ -139,6 +141,61 @@ _CODES: tuple[Rule, ...] = (
         message=says(r"(?s).{0,200}\b(?:flagged|violat\w+|usage polic(?:y|ies))\b"),
     ),
     Rule(
+        case="a prompt that is malformed",
+        kind=Kind.CALLER,
+        scope=Scope.REQUEST,
+        codes=("invalid_prompt",),
+    ),
+    # What an account keeps, another does not know, or not any more.
+    Rule(
+        case="kept by another account",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        codes=("previous_response_not_found", "image_file_not_found"),
+    ),
+    # Another organisation's reasoning (openai/codex #8128).
+    Rule(
+        case="past reasoning that it cannot read",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        codes=("invalid_encrypted_content",),
+        remedy=Remedy.WITHOUT_THINKING,
+    ),
+    # Another vendor fetches, opens and measures images in its own way.
+    Rule(
+        case="an image that it cannot take",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        codes=(
+            "failed_to_download_image",
+            "image_file_too_large",
+            "image_too_large",
+            "image_too_small",
+            "invalid_image_mode",
+            "unsupported_image_media_type",
+        ),
+    ),
+    Rule(
+        case="an image that is none",
+        kind=Kind.CALLER,
+        scope=Scope.REQUEST,
+        codes=(
+            "empty_image_file",
+            "image_parse_error",
+            "invalid_base64_image",
+            "invalid_image",
+            "invalid_image_format",
+            "invalid_image_url",
+        ),
+    ),
+    # The store behind a built-in tool, which no other model of the account would find quicker.
+    Rule(
+        case="vector_store_timeout",
+        kind=Kind.SLOW,
+        scope=Scope.REQUEST,
+        codes=("vector_store_timeout",),
+    ),
+    Rule(
         case="server_error",
         kind=Kind.OUTAGE,
         scope=Scope.MODEL,
@@ -167,6 +224,34 @@ _MESSAGES: tuple[Rule, ...] = (
             r"model incompatible request argument",
             r"[^\n]{1,160}\b(?:is|are) not supported (?:for|on|by|with|in) this model",
             r"invalid content type\. image_url is only supported by",
+        ),
+    ),
+    # "Item with id 'rs_…' not found. Items are not persisted when `store` is set to false."
+    # (vercel/ai #7543), "Item 'fc_…' of type 'function_call' was provided without its required
+    # 'reasoning' item" (cline/cline #12242), "Item 'rs_…' of type 'reasoning' was provided without
+    # its required following item" (vercel/ai #7099).
+    Rule(
+        case="past reasoning that it does not find",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        status=(200, 400, 404),
+        message=says(
+            r"item with id 'rs_[^'\n]{1,120}' not found",
+            r"item '[^'\n]{1,120}' of type '[a-z_]{1,60}' was provided without its required",
+            r"the encrypted content (?:for item )?[^\n]{1,200} could not be verified",
+        ),
+        remedy=Remedy.WITHOUT_THINKING,
+    ),
+    # "Previous response with id 'resp_…' not found.", "Invalid `previous_response_id`."
+    # (Soju06/codex-lb #1817).
+    Rule(
+        case="a conversation that this account does not keep",
+        kind=Kind.ADAPTABLE,
+        scope=Scope.REQUEST,
+        status=(200, 400, 404),
+        message=says(
+            r"(?:previous response|response|conversation|item) with id '[^'\n]{1,120}' not found",
+            r"invalid `previous_response_id`",
         ),
     ),
     Rule(
@@ -243,7 +328,8 @@ def bearer(api_key: str | None) -> tuple[tuple[str, str], ...]:
 OPENAI = Manners(
     kind="openai",
     default_base_url="https://api.openai.com/v1",
-    dialects=("chat_completions",),
+    # Best first: callers of other dialects are served in chat completions.
+    dialects=("chat_completions", "responses"),
     keyless=False,
     path=_PATHS.__getitem__,
     authorise=bearer,

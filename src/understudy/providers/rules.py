@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from understudy.core.faults import Fault, Kind, Scope
+from understudy.core.faults import Fault, Kind, Remedy, Scope
 from understudy.providers.base import Reply
 from understudy.providers.evidence import Evidence, Shape, of_error, of_reply
 from understudy.providers.retry_after import until_date, until_next_month
@@ -49,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     hinted: bool | None = None
     #: When it ends, where the row knows: on the date that the message names, or with the month.
     until: Literal["date", "month"] | None = None
+    #: What would make the same target take the request.
+    remedy: Remedy | None = None
 
 
 def says(*openings: str) -> re.Pattern[str]:
@@ -109,6 +111,7 @@ def _fault(rule: Rule, seen: Evidence, status: int, now: float | None) -> Fault:
         code=next(_words(seen), None),
         message=scrub(_message(rule, seen, status)),
         retry_after=wait,
+        remedy=rule.remedy,
     )
 
 

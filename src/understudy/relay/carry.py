@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from understudy.core.conversation import Answer, Request, Stop, ToolUse, Usage
+from understudy.core.conversation import Answer, ToolUse
 from understudy.core.events import (
     BlockStarted,
     Ended,
     Event,
     Failed,
     Finished,
+    Pinged,
     RefusalDelta,
     Started,
     TextDelta,
@@ -26,10 +27,20 @@ from understudy.core.events import (
     UsageSeen,
 )
 from understudy.core.faults import Fault, FaultError, Kind, Scope
-from understudy.dialects.base import Dialect, ReadError, StreamGlance, is_empty
+from understudy.dialects.base import (
+    HOLD_TEXT,
+    Dialect,
+    StreamParser,
+    StreamWriter,
+    is_empty,
+)
+from understudy.dialects.glance import MAX_HELD_BYTES
+from understudy.dialects.stream_glance import StreamGlance
+from understudy.policy.continuation import Continuation
 
 __all__ = [
     "MAX_ANSWER_BYTES",
+    "ContinuedStream",
     "PassedWhole",
     "TranslatedStream",
     "TranslatedWhole",
@@ -39,87 +50,163 @@ __all__ = [
 #: A whole answer at most: several times the largest output of any model.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _CONTENT = (TextDelta, ThinkingDelta, ToolDelta, RefusalDelta)
+#: Kinds of block that are content by being there.
+_CONTENT_KINDS = frozenset({"tool_use", "redacted_thinking"})
 
 
-class TranslatedStream:
-    """A stream of another dialect, event by event."""
+class TranslatedStream(StreamGlance):
+    """A stream of another dialect, event by event.
+
+    Args:
+        parser: the provider's side.
+        writer: the caller's side.
+        hold: what is held back until the answer's end has been seen (`HOLD_TOOLS` …).
+        now: Unix seconds, for dialects whose answers have a time of creation.
+    """
 
     __slots__ = (
+        "_hold",
+        "_keeping",
+        "_kept",
         "_now",
         "_parser",
         "_writer",
-        "ended",
-        "fault",
-        "has_content",
-        "stop",
-        "tail",
-        "usage",
     )
 
-    def __init__(
-        self, caller: Dialect, provider: Dialect, request: Request, read_error: ReadError, now: int
-    ) -> None:
-        self.has_content = False
-        self.ended = False
-        self.fault: Fault | None = None
-        self.stop: Stop | None = None
-        self.usage: Usage | None = None
-        self.tail = b""
+    def __init__(self, parser: StreamParser, writer: StreamWriter, hold: int, now: int) -> None:
+        super().__init__()
         self._now = now
-        self._parser = provider.stream_parser(read_error)
-        self._writer = caller.stream_writer(request)
+        self._parser = parser
+        self._writer = writer
+        self._hold = hold
+        #: From here on events are kept back.
+        self._keeping = False
+        self._kept: list[Event] = []
 
     def feed(self, data: bytes) -> bytes:
         """See `StreamGlance.feed`."""
-        return self._writer.write(self._look(self._parser.feed(data)))
+        events = self._look(self._parser.feed(data), len(data))
+        if self._hold:
+            events = self._hold_back(events, len(data))
+        return self._write(events)
 
     def finish(self) -> Fault | None:
         """See `StreamGlance.finish`."""
-        self.tail = self._writer.write(self._look(self._parser.finish()))
+        events = self._look(self._parser.finish(), 0)
+        if self._hold:
+            events = self._hold_back(events, 0)
+        self.tail = self._write(events)
         return self.fault
 
-    def _look(self, events: list[Event]) -> list[Event]:
+    def _write(self, events: list[Event]) -> bytes:
+        return self._writer.write(events)
+
+    def _look(self, events: list[Event], size: int) -> list[Event]:
+        came = False
         for index, event in enumerate(events):
-            if isinstance(event, _CONTENT):
-                # `ToolDelta` and the like carry something; an empty text is no content.
-                self.has_content = self.has_content or bool(
-                    event.json if isinstance(event, ToolDelta) else event.text
-                )
-            elif isinstance(event, BlockStarted):
-                self.has_content = self.has_content or event.kind in {
-                    "tool_use",
-                    "redacted_thinking",
-                }
-            elif isinstance(event, Started):
-                self.usage = event.usage
-                if not event.created:
-                    events[index] = Started(
-                        id=event.id, model=event.model, usage=event.usage, created=self._now
-                    )
-            elif isinstance(event, UsageSeen):
-                self.usage = event.usage
-            elif isinstance(event, Finished):
-                self.stop = event.stop
-            elif isinstance(event, Ended):
-                self.ended = True
-            elif isinstance(event, Failed):
+            if isinstance(event, Failed):
                 self.fault = event.fault
-                return events[:index]
+                events = events[:index]
+                break
+            if _is_content(event):
+                came = True
+            elif isinstance(event, Started):
+                events[index] = self._dated(event)
+            else:
+                self._note(event)
+        if came:
+            self.has_content = True
+            self.progress += size
         return events
 
+    def _dated(self, event: Started) -> Started:
+        self.usage = event.usage
+        if event.created:
+            return event
+        return Started(id=event.id, model=event.model, usage=event.usage, created=self._now)
 
-class _Whole:
+    def _note(self, event: Event) -> None:
+        if isinstance(event, UsageSeen):
+            self.usage = event.usage
+        elif isinstance(event, Finished):
+            self.stop = event.stop
+        elif isinstance(event, Ended):
+            self.ended = True
+
+    def _hold_back(self, events: list[Event], size: int) -> list[Event]:
+        """What may go on now: half a tool call, half a JSON document and an end that may never come
+        are of no use.
+        """
+        if self.ended:
+            events, self._kept = [*self._kept, *events], []
+            self._keeping, self.held = False, 0
+            return events
+        passed: list[Event] = []
+        for event in events:
+            self._keeping = self._keeping or self._must_wait(event)
+            if self._keeping and not isinstance(event, Pinged):
+                self._kept.append(event)
+            else:
+                passed.append(event)
+        if self._keeping:
+            self.held += size
+            if self.held > MAX_HELD_BYTES and self.fault is None:
+                self.fault = _too_large("a part of the stream that must be whole", MAX_HELD_BYTES)
+        return passed
+
+    def _must_wait(self, event: Event) -> bool:
+        if isinstance(event, Finished):
+            return True
+        if isinstance(event, BlockStarted) and event.kind == "tool_use":
+            return True
+        return bool(self._hold & HOLD_TEXT) and isinstance(event, (BlockStarted, *_CONTENT))
+
+
+class ContinuedStream(TranslatedStream):
+    """A stream that goes on with another's answer. `mark` goes before its first bytes.
+
+    Args:
+        continuation: makes its events fit what the caller has.
+    """
+
+    __slots__ = ("_continuation", "_mark")
+
+    def __init__(
+        self,
+        parser: StreamParser,
+        writer: StreamWriter,
+        hold: int,
+        now: int,
+        continuation: Continuation,
+        mark: bytes,
+    ) -> None:
+        super().__init__(parser, writer, hold, now)
+        self._continuation = continuation
+        self._mark = mark
+
+    def _write(self, events: list[Event]) -> bytes:
+        written = self._writer.write(self._continuation.take(events))
+        if self._continuation.seam_broken and self.fault is None:
+            self.fault = Fault(
+                kind=Kind.MALFORMED,
+                scope=Scope.REQUEST,
+                status=200,
+                code="no_seam",
+                message="the continuation does not go on from what was sent",
+            )
+            return b""
+        if written and self._mark:
+            written, self._mark = self._mark + written, b""
+        return written
+
+
+class _Whole(StreamGlance):
     """Gathers a whole answer; nothing of it goes on before all of it is there and sound."""
 
-    __slots__ = ("_parts", "_size", "ended", "fault", "has_content", "stop", "tail", "usage")
+    __slots__ = ("_parts", "_size")
 
     def __init__(self) -> None:
-        self.has_content = False
-        self.ended = False
-        self.fault: Fault | None = None
-        self.stop: Stop | None = None
-        self.usage: Usage | None = None
-        self.tail = b""
+        super().__init__()
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -127,13 +214,7 @@ class _Whole:
         """Keep it. Always returns nothing."""
         self._size += len(data)
         if self._size > MAX_ANSWER_BYTES:
-            self.fault = Fault(
-                kind=Kind.MALFORMED,
-                scope=Scope.PROVIDER,
-                status=200,
-                code="answer_too_large",
-                message=f"the answer is larger than {MAX_ANSWER_BYTES} bytes",
-            )
+            self.fault = _too_large("the answer", MAX_ANSWER_BYTES)
             self._parts.clear()
         else:
             self._parts.append(data)
@@ -228,6 +309,23 @@ class TranslatedWhole(_Whole):
 
 def _holds_content(answer: Answer) -> bool:
     return any(isinstance(part, ToolUse) or bool(part.text) for part in answer.parts)
+
+
+def _is_content(event: Event) -> bool:
+    if isinstance(event, _CONTENT):
+        # `ToolDelta` and the like carry something; an empty text is no content.
+        return bool(event.json if isinstance(event, ToolDelta) else event.text)
+    return isinstance(event, BlockStarted) and event.kind in _CONTENT_KINDS
+
+
+def _too_large(what: str, limit: int) -> Fault:
+    return Fault(
+        kind=Kind.MALFORMED,
+        scope=Scope.PROVIDER,
+        status=200,
+        code="answer_too_large",
+        message=f"{what} is larger than {limit} bytes",
+    )
 
 
 def emptiness(carrier: StreamGlance, *, has_stop: bool) -> bool:

@@ -1,38 +1,35 @@
 """One request on its way: the caller's side, the providers' side, and `Delivery` between them.
 
 Read from top to bottom, this is the path of a request: it is understood (`begin`), an attempt is
-made (`_start`), the provider's head, data and end come back (`on_head`, `on_data`, `on_end`), the
-answer goes to the caller or the fault to the machine, which decides what follows (`_carry_out`).
-Everything happens in callbacks; there is no task a request, and no decision is taken here.
+made (`_start`), what comes back is carried to the caller (`came`, `whole`) or told to the machine
+as a fault (`failed`), which decides what follows (`_carry_out`). Everything happens in callbacks;
+there is no task a request, and no decision is taken here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from understudy.core.conversation import BadRequestError, InexpressibleError, Request
+from msgspec.structs import replace
+
+from understudy.core.conversation import BadRequestError, InexpressibleError, Usage
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.core.outcomes import Record, Result
-from understudy.dialects.base import (
-    StreamGlance,
-    empty_fault,
-    truncated_fault,
+from understudy.core.transcript import Transcript
+from understudy.dialects.base import HOLD_TEXT, HOLD_TOOLS, empty_fault
+from understudy.dialects.stream_glance import StreamGlance
+from understudy.policy.continuation import (
+    Continuation,
+    can_continue,
+    looks_finished,
 )
-from understudy.policy.delivery import (
-    Abandon,
-    Break,
-    Decision,
-    Delivery,
-    Finish,
-    Refuse,
-    Start,
-    Wait,
-)
+from understudy.policy.decisions import Break, Decision, Ended, Finish, Refuse, Start
+from understudy.policy.delivery import Delivery
+from understudy.policy.transitions import State
 from understudy.policy.verdict import Verdict
-from understudy.providers.base import Reply
+from understudy.relay.attempt import LiveAttempt, misfit
 from understudy.relay.carry import (
+    ContinuedStream,
     PassedWhole,
     TranslatedStream,
     TranslatedWhole,
@@ -40,54 +37,55 @@ from understudy.relay.carry import (
 )
 from understudy.relay.http import Responder
 from understudy.relay.order import Order
-from understudy.relay.reply import MAX_HELD_BYTES, CallerReply
-from understudy.relay.runtime import DIALECTS, Destination
-from understudy.relay.upstream import Call
+from understudy.relay.reply import CallerReply
+from understudy.relay.runtime import DIALECTS
+from understudy.relay.tape import Tape
+from understudy.relay.wording import Worded, Wording
 
 if TYPE_CHECKING:
     from understudy.relay.relay import Relay
 
 __all__ = ["Exchange"]
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-#: An error's body at most.
-MAX_ERROR_BYTES = 1024 * 1024
+#: Seconds after which the caller of an open stream gets a sign of life: proxies and clients give up
+#: on silence (Claude Code after 300 s, load balancers after 60 s), people sooner.
+SIGN_OF_LIFE_SECONDS = 14.0
+#: Faults of attempts that were given up while they might still have answered.
+GIVEN_UP = frozenset({"first_token_timeout", "answer_timeout"})
+_NEVER = float("inf")
 
 
 class Exchange:
     """Drives one request's life with sockets."""
 
     __slots__ = (
+        "_beside",
         "_broken_field",
-        "_call",
-        "_carrier",
-        "_destination",
-        "_error",
-        "_headers",
-        "_last_activity",
+        "_failed",
+        "_hold",
         "_life",
+        "_live",
         "_order",
-        "_parsed",
+        "_quiet_until",
         "_record",
         "_relay",
         "_reply",
         "_retrying",
-        "_running",
-        "_send",
-        "_status",
+        "_said_at",
+        "_tape",
+        "_used",
         "_waits",
-        "_wire",
+        "_wording",
     )
 
     def __init__(self, relay: Relay, order: Order, responder: Responder) -> None:
         self._relay = relay
         self._order = order
-        place = order.place
-        self._life = Delivery(
-            place.plan, order.limits, relay.board, relay.budget, relay.draw, relay.wall
-        )
+        place, envelope = order.place, order.envelope
+        self._life = Delivery(place.plan, order.limits, relay.surroundings, relay.wall)
         attempts = self._life.attempts
         self._reply = CallerReply(order, responder, attempts)
+        self._wording = Wording(order)
         caller = order.request.caller
         self._record = Record(
             order.id,
@@ -97,28 +95,29 @@ class Exchange:
             order.request.arrived + relay.wall,
             attempts=attempts,
         )
-        #: The attempt under way, or the last one.
-        self._running: Start
+        #: The attempt under way, or the last one; and one beside it that has shown nothing yet.
+        self._live: LiveAttempt | None = None
+        self._beside: LiveAttempt | None = None
+        #: The last one that failed.
+        self._failed: LiveAttempt | None = None
+        #: The key of the target that a retry is promised at.
         self._retrying: str | None = None
-        self._call: Call | None = None
-        self._destination: Destination
-        self._wire = ""
-        self._parsed: Request | None = None
         self._broken_field: str | None = None
-        self._last_activity = 0.0
         #: The provider waits for a caller that does not keep up.
         self._waits = False
-        #: Sends a piece of the answer to the caller; None before the commit point.
-        self._send: Callable[[bytes], None] | None = None
-        self._await_answer()
-
-    def _await_answer(self) -> None:
-        """Nothing has come back yet from the attempt that begins."""
-        self._carrier: StreamGlance | None = None
-        self._status = 0
-        self._headers: Mapping[str, str] = _NO_HEADERS
-        #: The body of a reply that is no answer.
-        self._error = b""
+        #: What the caller has of a stream that could go on elsewhere, and what is held back for it.
+        self._tape: Tape | None = None
+        self._hold = 0
+        if order.limits.continues:
+            self._hold = HOLD_TOOLS | HOLD_TEXT if envelope.structured else HOLD_TOOLS
+        if order.limits.continues or (envelope.stream and order.operation == "responses"):
+            # That dialect numbers its events: an error needs the number that is due.
+            self._tape = Tape(DIALECTS[order.operation])
+        #: What earlier attempts used for the part of the answer that the caller has.
+        self._used = Usage()
+        #: When the caller last got a byte, and when it must get the next one.
+        self._said_at = 0.0
+        self._quiet_until = _NEVER
 
     # -- 1. the request begins ----------------------------------------------------------------
 
@@ -130,273 +129,324 @@ class Exchange:
     @property
     def due(self) -> float:
         """When `on_due` must be called."""
-        return self._life.due
+        return min(self._life.due, self._quiet_until)
 
     # -- 2. an attempt ------------------------------------------------------------------------
 
     def _start(self, start: Start) -> None:
         """Ask the target, in its own dialect."""
         relay, order = self._relay, self._order
-        self._running = start
-        if len(self._life.attempts) > 1:
-            self._await_answer()
-            self._reply.forget()
         target = start.target
         relay.board.started(target, start.began)
-        if not start.retry:
+        if start.hedge and self._live is not None:
+            relay.hedges.hedged(self._live.start.target.key, start.began)
+        elif not start.retry:
             relay.budget.first(target.key, start.began)
-        destination = self._destination = order.runtime.destinations[target.account_key]
-        wire = self._wire = destination.wires[order.operation]
+            if order.limits.hedge is not None:
+                relay.hedges.first(target.key, start.began)
+        destination = order.runtime.destinations[target.account_key]
+        wire = destination.wires[order.operation]
+        live = LiveAttempt(
+            self, start, destination, wire, order.envelope.stream, relay.now, relay.wall
+        )
+        if start.hedge:
+            self._beside = live
+        else:
+            self._live = live
+            self._waits = False
         try:
-            body, adapted = self._render(destination, wire, target.model)
+            worded = self._words_for(live)
         except BadRequestError as error:
             self._broken_field = error.field
-            self._fault(_misfit(Kind.CALLER, error.code or "invalid_request", str(error)))
+            self.failed(live, misfit(Kind.CALLER, error.code or "invalid_request", str(error)))
             return
         except InexpressibleError as error:
             self._broken_field = error.field
-            self._fault(_misfit(Kind.ADAPTABLE, "inexpressible", error.message))
+            self.failed(live, misfit(Kind.ADAPTABLE, "inexpressible", error.message))
             return
         except Exception as error:  # noqa: BLE001 - a translator's bug must not take the caller down
-            self._own_fault("translating the request", error)
+            self.blundered(live, "translating the request", error)
             return
-        if adapted:
-            start.attempt.why += f"; adapted for it: {', '.join(adapted)}"
-        payload = destination.request(wire, order.request.query, order.request.headers, body)
-        self._call = relay.pool.call(destination.origin, payload, self)
+        live.prefilled = worded.prefilled
+        live.asked_bytes = len(worded.body)
+        if worded.adapted:
+            start.attempt.why += f"; adapted for it: {', '.join(worded.adapted)}"
+        request = order.request
+        payload = destination.request(wire, request.query, request.headers, worded.body)
+        live.call = relay.pool.call(destination.origin, payload, live)
 
-    def _render(self, destination: Destination, wire: str, model: str) -> tuple[bytes, list[str]]:
-        """The body for the target: readdressed in the same dialect, else translated."""
-        order = self._order
-        if wire == order.operation:
-            # A model that the caller named gets the caller's parameters as they are.
-            traits = None if model == order.place.model else destination.traits(model)
-            return DIALECTS[wire].readdress(order.envelope, model, traits)
-        if self._parsed is None:
-            self._parsed = DIALECTS[order.operation].parse_request(order.request.body)
-        return DIALECTS[wire].render_request(self._parsed, model, destination.traits(model))
+    def _words_for(self, live: LiveAttempt) -> Worded:
+        model = live.start.target.model
+        if self._continues:
+            return self._wording.further(live.destination, live.wire, model, self._stands)
+        return self._wording.fresh(live.destination, live.wire, model)
+
+    @property
+    def _continues(self) -> bool:
+        """The caller has a beginning of the answer."""
+        return self._reply.is_open and self._stands.started is not None
+
+    @property
+    def _stands(self) -> Transcript:
+        """What the caller has of the answer."""
+        return self._tape.read().transcript if self._tape is not None else Transcript()
+
+    def make_carrier(self, live: LiveAttempt) -> StreamGlance:
+        """What is to carry an attempt's answer: as it is, translated, or as a continuation."""
+        destination, order = live.destination, self._order
+        provider, caller = DIALECTS[live.wire], DIALECTS[order.operation]
+        now = int(live.heard_at + self._relay.wall)
+        if not order.envelope.stream:
+            if provider is caller:
+                return PassedWhole(provider, live.classify)
+            return TranslatedWhole(caller, provider, live.classify, now)
+        read_error = destination.manners.read_error
+        if self._continues:
+            return self._make_continuation(live, now)
+        if provider is caller:
+            return provider.stream_glance(read_error, self._hold)
+        writer = caller.stream_writer(self._wording.request())
+        return TranslatedStream(provider.stream_parser(read_error), writer, self._hold, now)
+
+    def _make_continuation(self, live: LiveAttempt, now: int) -> ContinuedStream:
+        sent = self._tape.read()  # type: ignore[union-attr]
+        attempt = live.start.attempt
+        mark = f": understudy continued at {attempt.target} from character {attempt.from_char}\n\n"
+        return ContinuedStream(
+            DIALECTS[live.wire].stream_parser(live.destination.manners.read_error),
+            sent.writer(self._wording.request()),
+            self._hold,
+            now,
+            Continuation(sent.transcript, prefilled=live.prefilled, before=self._used),
+            mark.encode("latin-1", "replace"),
+        )
 
     # -- 3. what comes back -------------------------------------------------------------------
 
-    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
-        self._last_activity = self._relay.now()
-        self._status = status
-        self._headers = headers
-        if 200 <= status < 300 and self._is_answer(headers):
-            self._carrier = self._make_carrier()
-
-    def _is_answer(self, headers: Mapping[str, str]) -> bool:
-        """Whether a 2xx's headers can be those of an answer to what was asked.
-
-        Anything else is read whole and classified: an error under 200, an edge's page.
-        """
-        coding = headers.get("content-encoding")
-        if coding and coding.lower() != "identity":
-            return False
-        kind = headers.get("content-type", "")
-        wanted = "text/event-stream" if self._order.envelope.stream else "application/json"
-        if kind.startswith(wanted):
-            return True
-        kind = kind.partition(";")[0].strip().lower()
-        return kind == wanted or (not kind and not self._order.envelope.stream)
-
-    def _make_carrier(self) -> StreamGlance:
-        destination = self._destination
-        order, provider = self._order, DIALECTS[self._wire]
-        stream = order.envelope.stream
-        if self._wire == order.operation:
-            if stream:
-                return provider.stream_glance(destination.manners.read_error)
-            return PassedWhole(provider, self._classify)
-        caller = DIALECTS[order.operation]
-        now = int(self._last_activity + self._relay.wall)
-        if stream:
-            parsed = cast("Request", self._parsed)
-            read_error = destination.manners.read_error
-            return TranslatedStream(caller, provider, parsed, read_error, now)
-        return TranslatedWhole(caller, provider, self._classify, now)
-
-    def on_data(self, data: bytes) -> None:
-        self._last_activity = self._relay.now()
-        carrier = self._carrier
-        if carrier is None:
-            self._keep_error(data)
+    def came(self, live: LiveAttempt, out: bytes) -> None:
+        """An attempt has content, and perhaps something for the caller."""
+        if live.is_sending:
+            if out:
+                self._say(out, live.heard_at)
             return
-        try:
-            out = carrier.feed(data)
-        except Exception as error:  # noqa: BLE001 - as in `_start`
-            self._drop_call()
-            self._own_fault("reading the answer", error)
+        start = live.start
+        if start.attempt.first_content_ms is None:
+            lost = self._life.content(start, live.heard_at)
+            if self._learns:
+                now = live.heard_at
+                key = start.target.key
+                self._relay.latencies.observe(key, now - start.began, now, stream=True)
+                for decision in lost:
+                    if isinstance(decision, Ended):
+                        self._lasted(decision.start, now)
+            self._carry_out(lost)
+            self._live = live
+        if live.holds_back:
+            live.keep(out)
+        elif out:
+            self._commit(live, live.take_held() + out)
             return
-        if out:
-            if self._send is not None:
-                self._send(out)
-            else:
-                self._hold(out, carrier)
-        if carrier.fault is not None:
-            self._drop_call()
-            self._fault(carrier.fault)
-        elif carrier.ended:
-            # The answer is whole; whatever the provider still sends changes nothing.
-            self._release_call()
-            self._whole(carrier)
+        if self._quiet_until == _NEVER:
+            # All of it is held back: the caller must not wait in silence for that.
+            self._said_at = live.heard_at
+            self._quiet_until = live.heard_at + SIGN_OF_LIFE_SECONDS
 
-    def _keep_error(self, data: bytes) -> None:
-        """A reply that is no answer is read whole, within bounds, to be classified."""
-        self._error += data
-        if len(self._error) > MAX_ERROR_BYTES:
-            self._drop_call()
-            self._fault(self._classify(self._error))
+    def _commit(self, live: LiveAttempt, out: bytes) -> None:
+        """The first bytes of an attempt go to the caller."""
+        live.is_sending = True
+        if self._life.state is not State.COMMITTED:
+            self._life.sent()
+        self._open(live)
+        self._say(out, live.heard_at)
+        if self._reply.paused:
+            self.pause()
 
-    def _hold(self, out: bytes, carrier: StreamGlance) -> None:
-        """Held back until there is content: the commit point."""
-        reply = self._reply
-        reply.hold(out)
-        if carrier.has_content:
-            self._life.content(self._last_activity)
-            self._send = reply.commit(self._relay.date, _provider_id(self._headers))
-            if reply.paused:
-                self.pause()
-        elif reply.held_bytes > MAX_HELD_BYTES:
-            carrier.fault = Fault(
-                kind=Kind.MALFORMED,
-                scope=Scope.MODEL,
-                status=200,
-                code="no_content",
-                message=f"{MAX_HELD_BYTES} bytes without any content",
-            )
+    def _open(self, live: LiveAttempt) -> None:
+        if not self._reply.is_open:
+            self._reply.open(self._relay.date, live.start.attempt, live.provider_id)
+            self._quiet_until = live.heard_at + SIGN_OF_LIFE_SECONDS
 
-    def on_end(self) -> None:
-        self._call = None
-        carrier = self._carrier
-        if carrier is None:
-            self._fault(self._classify(self._error))
-            return
-        try:
-            fault = carrier.finish()
-        except Exception as error:  # noqa: BLE001 - as in `_start`
-            self._own_fault("reading the answer", error)
-            return
-        if fault is not None:
-            self._fault(fault)
-            return
-        self._whole(carrier)
+    def _say(self, out: bytes, now: float) -> None:
+        """Send a piece of the stream."""
+        self._reply.send(out)
+        self._said_at = now
+        if self._tape is not None:
+            self._tape.add(out)
 
-    def on_lost(self, fault: Fault) -> None:
-        self._call = None
-        if self._carrier is not None and self._carrier.has_content and fault.kind is Kind.OUTAGE:
-            fault = truncated_fault(fault.message)
-        self._fault(fault)
-
-    def _classify(self, body: bytes) -> Fault:
-        """What a reply that is no answer means, by its provider's table."""
-        relay = self._relay
-        reply = Reply(
-            status=self._status,
-            headers=self._headers,
-            body=body,
-            now=self._last_activity + relay.wall,
-        )
-        return self._destination.manners.read_fault(reply)
+    def standing(self) -> int | None:
+        """How many characters the caller has; None where no other target can go on from there."""
+        if not self._order.limits.continues:
+            return None
+        stands = self._stands
+        if stands.started is None:
+            return 0
+        return len(stands.text) if can_continue(stands) else None
 
     # -- 4. how an attempt ends ---------------------------------------------------------------
 
-    def _whole(self, carrier: StreamGlance) -> None:
+    def whole(self, live: LiveAttempt) -> None:
         """The terminal signal came: a success, unless it is one of nothing."""
-        if emptiness(carrier, has_stop=self._order.envelope.has_stop):
-            self._fault(empty_fault())
+        carrier = live.carrier
+        if carrier is None:
+            raise RuntimeError("an answer that nothing carried")
+        is_empty = emptiness(carrier, has_stop=self._order.envelope.has_stop)
+        if is_empty and not (self._continues and looks_finished(self._stands.text)):
+            self.failed(live, empty_fault())
             return
-        start = self._running
-        start.attempt.usage = carrier.usage
-        decisions = self._life.whole(self._relay.now())
-        self._observe(start)
-        self._carry_out(decisions)
+        start, now = live.start, self._relay.now()
+        start.attempt.usage = carrier.usage or live.estimated("")
+        if self._learns and not self._order.envelope.stream:
+            seconds = now - start.began
+            self._relay.latencies.observe(start.target.key, seconds, now, stream=False)
+        decisions = self._life.whole(start, now)
+        self._carry_out(decisions[:-1])
+        self._live = live
+        self._carry_out(decisions[-1:])
 
-    def _fault(self, fault: Fault) -> None:
-        start = self._running
-        decisions = self._life.fault(fault, self._relay.now())
-        self._observe(start)
-        self._carry_out(decisions)
+    def failed(self, live: LiveAttempt, fault: Fault) -> None:
+        """An attempt failed."""
+        self._note_usage(live)
+        self._failed = live
+        remedy, target = fault.remedy, live.start.target
+        if remedy is not None and not self._wording.mend(
+            remedy, target, live.destination, prefilled=live.prefilled
+        ):
+            fault = replace(fault, remedy=None)
+        self._carry_out(self._life.fault(live.start, fault, self._relay.now(), live))
 
-    def _own_fault(self, where: str, error: Exception) -> None:
+    def blundered(self, live: LiveAttempt, where: str, error: Exception) -> None:
         """A bug of ours: never the target's fault, never a 4xx to the caller."""
         self._relay.log.own_fault(self._order.id, where, error)
-        self._fault(
-            Fault(
-                kind=Kind.INTERNAL, scope=Scope.OURSELVES, code=type(error).__name__, message=where
-            )
-        )
+        kind, scope = Kind.INTERNAL, Scope.OURSELVES
+        self.failed(live, Fault(kind=kind, scope=scope, code=type(error).__name__, message=where))
+
+    def _note_usage(self, live: LiveAttempt) -> None:
+        """What an attempt used that did not come to its end: estimated, where nobody says."""
+        attempt = live.start.attempt
+        if not live.progress or attempt.usage is not None:
+            return
+        if not live.is_sending:
+            attempt.usage = live.estimated("")
+            return
+        stands = self._stands
+        thoughts = "".join([block.text for block in stands.blocks if block.kind == "thinking"])
+        attempt.usage = live.estimated(stands.text[attempt.from_char :] + thoughts)
+        self._used = self._used.plus(attempt.usage)
 
     def _observe(self, start: Start) -> None:
         """An attempt has ended: tell those who read outcomes."""
         relay, attempt = self._relay, start.attempt
+        live = self._live_of(start)
+        if live is not None and attempt.result is not Result.CONTENT:
+            self._note_usage(live)
+            live.drop()
+        if live is self._beside:
+            self._beside = None
+        if not self._reply.is_open:
+            self._quiet_until = _NEVER
         if start.retry:
             relay.budget.retried(start.target.key)
         result = attempt.result
         if result is None:
             raise RuntimeError("an attempt under way was taken for one that has ended")
-        relay.board.ended(start.target, result, attempt.fault, relay.now(), start.began)
+        now = relay.now()
+        relay.board.ended(start.target, result, attempt.fault, now, start.began)
+        if self._learns and attempt.fault is not None and attempt.fault.code in GIVEN_UP:
+            self._lasted(start, now)
         relay.metrics.attempt(attempt)
         if result is not Result.CONTENT:
             relay.log.attempt(self._record, attempt)
 
+    @property
+    def _learns(self) -> bool:
+        """The feature goes by what is learned of its targets' times."""
+        limits = self._order.limits
+        return limits.learned or limits.hedge == 0.0
+
+    def _live_of(self, start: Start) -> LiveAttempt | None:
+        for live in (self._live, self._beside):
+            if live is not None and live.start is start:
+                return live
+        return None
+
+    def _lasted(self, start: Start, now: float) -> None:
+        """An attempt was given up: it would have taken longer than this."""
+        stream = self._order.envelope.stream
+        seconds = now - start.began
+        self._relay.latencies.observe_at_least(start.target.key, seconds, now, stream=stream)
+
     def on_due(self, now: float) -> None:
-        """The moment `due` has come: no content, no bytes, no time, or a wait is over."""
-        start = self._running
-        was_under_way = start.attempt.result is None
+        """The moment `due` has come: no content, no bytes, no time, a wait is over; or the caller
+        is to get a sign of life.
+        """
         if self._waits:
-            self._last_activity = now  # This silence is not the provider's.
-        decisions = self._life.timer(now, self._last_activity)
-        if was_under_way and start.attempt.result is not None:
-            self._observe(start)
-        self._carry_out(decisions)
+            self._excuse(now)
+        if now >= self._quiet_until:
+            self._give_sign_of_life(now)
+        if now >= self._life.due and self._live is not None:
+            self._carry_out(self._life.timer(now, self._live))
+
+    def _give_sign_of_life(self, now: float) -> None:
+        if now - self._said_at >= SIGN_OF_LIFE_SECONDS and not self._waits:
+            live = self._live
+            if not self._reply.is_open and live is not None:
+                self._life.sent()
+                self._open(live)
+            self._reply.send(DIALECTS[self._order.operation].ping)
+            self._said_at = now
+        # A caller that does not keep up gets nothing: looked at again soon.
+        self._quiet_until = now + 1.0 if self._waits else self._said_at + SIGN_OF_LIFE_SECONDS
 
     def gone(self) -> None:
         """The caller has left: its provider stops at once."""
-        start = self._running
-        was_under_way = start.attempt.result is None
-        decisions = self._life.gone(self._relay.now())
-        if was_under_way:
-            self._observe(start)
-        self._carry_out(decisions)
+        self._carry_out(self._life.gone(self._relay.now()))
         self._close()
 
     # -- 5. what is decided -------------------------------------------------------------------
 
     def _carry_out(self, decisions: tuple[Decision, ...]) -> None:
         for decision in decisions:
-            if isinstance(decision, Finish):
+            if isinstance(decision, Ended):
+                self._observe(decision.start)
+            elif isinstance(decision, Finish):
                 self._finish()
             elif isinstance(decision, Start):
+                if not decision.retry:
+                    self._keep_promise()
                 self._retrying = None
                 self._start(decision)
-            elif isinstance(decision, Abandon):
-                self._drop_call()
             elif isinstance(decision, Refuse):
                 self._refuse(decision.verdict)
             elif isinstance(decision, Break):
                 self._break(decision.verdict)
-            elif isinstance(decision, Wait):
+            else:
                 self._retrying = decision.target.key
                 self._relay.budget.retry(decision.target.key, self._relay.now())
 
     def _finish(self) -> None:
         """The caller has, or gets, all of the answer."""
-        tail = self._carrier.tail if self._carrier is not None else b""
+        live = self._live
+        if live is None or live.carrier is None:
+            raise RuntimeError("an answer that nothing carried")
+        tail = live.take_held() + live.carrier.tail
         self._close()
-        self._reply.finish(self._relay.date, _provider_id(self._headers), tail)
+        self._reply.finish(self._relay.date, live.start.attempt, live.provider_id, tail)
 
     def _refuse(self, verdict: Verdict) -> None:
         """Nothing has been sent: an error in the caller's dialect."""
-        same_dialect = self._wire == self._order.operation
-        body = self._error if same_dialect else None
+        failed, words = self._failed, None
+        if verdict.is_callers and failed is not None and failed.wire == self._order.operation:
+            # The provider's own, where they are what the verdict is about.
+            is_its = failed.start.attempt.fault is verdict.fault
+            words = failed.error if is_its else None
         self._close()
-        self._reply.refuse(self._relay.date, verdict, provider_body=body, field=self._broken_field)
+        self._reply.refuse(self._relay.date, verdict, words, field=self._broken_field)
 
     def _break(self, verdict: Verdict) -> None:
         """Content has been sent: an error inside the stream."""
         self._close()
-        self._reply.break_off(verdict)
+        number = self._tape.read().next_number if self._tape is not None else 0
+        self._reply.break_off(verdict, number)
 
     # -- 6. the end ---------------------------------------------------------------------------
 
@@ -405,13 +455,12 @@ class Exchange:
         relay, record = self._relay, self._record
         if record.ended_at is not None:
             return
-        self._drop_call()
-        # It may hold a method of ours; a cycle would keep all of this until the collector's next
-        # round, and those rounds were a seventh of the path's CPU time.
-        self._carrier = None
-        if self._retrying is not None:
-            relay.budget.retried(self._retrying)
-            self._retrying = None
+        for live in (self._live, self._beside):
+            if live is not None:
+                live.drop()
+        self._live = self._beside = self._failed = None  # Each holds this: a cycle.
+        self._quiet_until = _NEVER
+        self._keep_promise()
         now = relay.now()
         record.ended_at = now + relay.wall
         record.outcome = self._life.outcome
@@ -419,36 +468,30 @@ class Exchange:
         if len(record.attempts) != 1 or record.attempts[0].result is not Result.CONTENT:
             relay.log.request(record, user=self._order.user, trace=self._order.trace)
 
-    def _drop_call(self) -> None:
-        call, self._call = self._call, None
-        if call is not None:
-            call.abandon()
-
-    def _release_call(self) -> None:
-        call, self._call = self._call, None
-        if call is not None:
-            call.release()
+    def _keep_promise(self) -> None:
+        """The wait for a retry is over, whatever has come of it."""
+        if self._retrying is not None:
+            self._relay.budget.retried(self._retrying)
+            self._retrying = None
 
     def pause(self) -> None:
         """The caller does not keep up: let the provider wait."""
-        if self._call is not None and self._send is not None:
+        live = self._live
+        if live is not None and live.is_sending and live.call is not None:
             self._waits = True
-            self._call.pause()
+            live.call.pause()
+
+    def _excuse(self, now: float) -> None:
+        """The silence until now was the caller's doing, not the provider's."""
+        if self._live is not None:
+            self._live.heard_at = self._live.progressed_at = now
+            self._life.excuse(now, self._live)
 
     def resume(self) -> None:
         """The caller keeps up again."""
+        live = self._live
         if self._waits:
             self._waits = False
-            self._last_activity = self._relay.now()
-        if self._call is not None:
-            self._call.resume()
-
-
-def _provider_id(headers: Mapping[str, str]) -> str | None:
-    """The provider's own id of the request: Anthropic's header, or OpenAI's."""
-    return headers.get("request-id") or headers.get("x-request-id")
-
-
-def _misfit(kind: Kind, code: str, message: str) -> Fault:
-    """A request that was not sent, because it cannot be."""
-    return Fault(kind=kind, scope=Scope.REQUEST, status=400, code=code, message=message)
+            self._excuse(self._relay.now())
+        if live is not None and live.call is not None:
+            live.call.resume()

@@ -10,7 +10,7 @@ import hmac
 
 from understudy.core.conversation import BadRequestError
 from understudy.core.units import parse_duration
-from understudy.policy.delivery import Limits
+from understudy.policy.decisions import Limits
 from understudy.policy.targets import Plan
 from understudy.relay.http import Incoming, Refusal
 from understudy.relay.order import Order
@@ -79,6 +79,9 @@ class Intake:
                 stream=envelope.stream,
                 max_tokens=envelope.max_tokens,
                 hurried=hurried,
+                learned=feature.first_token_auto,
+                continues=envelope.stream and feature.continue_streams and envelope.choices == 1,
+                hedge=feature.hedge if envelope.stream else None,
             ),
             user=user,
             trace=trace,

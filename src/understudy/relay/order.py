@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from understudy.dialects.base import Envelope
-from understudy.policy.delivery import Limits
+from understudy.policy.decisions import Limits
 from understudy.relay.http import Incoming
 from understudy.relay.runtime import Place, Runtime
 

@@ -18,13 +18,16 @@ from email.utils import formatdate
 from understudy.core.outcomes import Record
 from understudy.core.settings import Settings
 from understudy.policy.breaker import Board
-from understudy.policy.budget import RetryBudget
+from understudy.policy.budget import HedgeBudget, RetryBudget
+from understudy.policy.decisions import Surroundings
+from understudy.policy.latency import Latencies
 from understudy.policy.targets import Target
 from understudy.relay.desk import Desk, error_dialect
 from understudy.relay.errors import error_headers, own_error
 from understudy.relay.exchange import Exchange
 from understudy.relay.http import Incoming, Refusal, Responder
 from understudy.relay.intake import Intake
+from understudy.relay.model_lists import keep_read
 from understudy.relay.runtime import Runtime
 from understudy.relay.server import CallerProtocol, Running
 from understudy.relay.upstream import Pool
@@ -39,10 +42,11 @@ OPERATIONS = {
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
     "/v1/chat/completions": "chat_completions",
+    "/v1/responses": "responses",
 }
 #: Paths of the contract that are not built yet, refused by name.
 NOT_YET = {
-    "/v1/responses": "The Responses dialect is",
+    "/v1/responses": "Stored responses are",
     "/v1/jobs": "Deferred jobs are",
 }
 #: Seconds between two looks at the requests under way, and between two sweeps.
@@ -77,6 +81,11 @@ class Relay:
         self.pool = Pool(loop, tls)
         self.board = Board(self.draw)
         self.budget = RetryBudget()
+        self.hedges = HedgeBudget()
+        self.latencies = Latencies()
+        self.surroundings = Surroundings(
+            self.board, self.budget, self.hedges, self.latencies, self.draw
+        )
         self.journal = Journal()
         self.log = log
         self.live: set[Exchange] = set()
@@ -92,6 +101,7 @@ class Relay:
         self._bits = chance.getrandbits
         self._ticking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._sweep()
 
@@ -250,8 +260,15 @@ class Relay:
             connection.abort()
         return left
 
+    def read_model_lists(self) -> None:
+        """From now on, read beside the path what providers say of their models."""
+        reading = keep_read(lambda: self.runtime, self.pool)
+        self._reading = self._loop.create_task(reading)
+
     async def close(self) -> None:
         """Stop the timers and close every connection."""
+        if self._reading is not None:
+            self._reading.cancel()
         for handle in (self._ticking, self._sweeping):
             if handle is not None:
                 handle.cancel()

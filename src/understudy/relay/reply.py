@@ -1,12 +1,14 @@
 """What one caller gets to see: the head, the answer or the error, in the caller's dialect.
 
 Nothing is sent before the answer has content (the commit point): what comes earlier (opening
-events, pings) is held back here, and forgotten if another target must answer instead.
+events, pings) is held back by its attempt, and forgotten if another target must answer instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from understudy.core.outcomes import Attempt
 from understudy.dialects.base import ErrorView
@@ -16,10 +18,7 @@ from understudy.relay.http import Responder
 from understudy.relay.order import Order
 from understudy.relay.runtime import DIALECTS
 
-__all__ = ["MAX_HELD_BYTES", "CallerReply"]
-
-#: What may be held back before the first content.
-MAX_HELD_BYTES = 256 * 1024
+__all__ = ["CallerReply"]
 
 _STREAM = "text/event-stream; charset=utf-8"
 _JSON = "application/json"
@@ -34,66 +33,54 @@ class CallerReply:
         attempts: the journal of what was tried, as it grows.
     """
 
-    __slots__ = ("_attempts", "_committed", "_held", "_order", "_responder", "held_bytes")
+    __slots__ = ("_attempts", "_order", "_responder", "is_open")
 
     def __init__(self, order: Order, responder: Responder, attempts: Sequence[Attempt]) -> None:
         self._order = order
         self._responder = responder
         self._attempts = attempts
-        self._held: list[bytes] = []
-        self.held_bytes = 0
-        self._committed = False
+        #: The head of a stream has been sent.
+        self.is_open = False
 
     @property
     def paused(self) -> bool:
         """The caller does not keep up."""
         return self._responder.paused
 
-    def hold(self, data: bytes) -> None:
-        """Keep what came before the first content."""
-        self._held.append(data)
-        self.held_bytes += len(data)
+    def open(self, date: str, attempt: Attempt, provider_id: str | None) -> None:
+        """Send the head of a stream: from here on `attempt`'s answer is the caller's."""
+        self.is_open = True
+        self._responder.begin(200, self._answer_head(_STREAM, date, attempt, provider_id))
 
-    def forget(self) -> None:
-        """Another target answers: nothing was ever sent of what is held."""
-        self._held.clear()
-        self.held_bytes = 0
+    def send(self, data: bytes) -> None:
+        """A piece of an open stream."""
+        self._responder.send(data)
 
-    def commit(self, date: str, provider_id: str | None) -> Callable[[bytes], None]:
-        """Send the head and what was held: from here on this answer is the caller's.
-
-        Returns:
-            What sends the rest of it, piece by piece.
-        """
-        self._committed = True
-        self._responder.begin(200, self._answer_head(_STREAM, date, provider_id))
-        self._send_held(b"")
-        return self._responder.send
-
-    def finish(self, date: str, provider_id: str | None, tail: bytes) -> None:
+    def finish(self, date: str, attempt: Attempt, provider_id: str | None, tail: bytes) -> None:
         """The answer is whole. `tail`: the whole of a whole answer, or a stream's last bytes."""
         responder = self._responder
         if not self._order.envelope.stream:
-            responder.respond(200, self._answer_head(_JSON, date, provider_id), tail)
+            head = self._answer_head(_JSON, date, attempt, provider_id)
+            responder.respond(200, head, tail)
             return
-        if not self._committed:
+        if not self.is_open:
             # A rightful answer without content (a token limit, a stop sequence).
-            responder.begin(200, self._answer_head(_STREAM, date, provider_id))
-        self._send_held(tail)
+            self.open(date, attempt, provider_id)
+        if tail:
+            responder.send(tail)
         responder.end()
 
     def refuse(
-        self, date: str, verdict: Verdict, *, provider_body: bytes | None, field: str | None
+        self, date: str, verdict: Verdict, words: bytes | None, *, field: str | None
     ) -> None:
-        """Nothing has been sent: an error. `provider_body`: the last provider's own words, if it
-        speaks the caller's dialect. `field`: the path of what is wrong in the caller's body.
+        """Nothing has been sent: an error. `words`: the body in which a provider that speaks the
+        caller's dialect said so itself. `field`: the path of what is wrong in the caller's body.
         """
         order = self._order
         body: bytes | None = None
-        words = verdict.is_callers and verdict.fault is self._attempts[-1].fault
-        if words and provider_body is not None:
+        if words is not None:
             body = provider_error(
-                verdict, provider_body, feature=order.place.route.feature.name, request_id=order.id
+                verdict, words, feature=order.place.route.feature.name, request_id=order.id
             )
         if body is None:
             param = field if verdict.is_callers else None
@@ -101,17 +88,15 @@ class CallerReply:
         head = self._head(_JSON, date) + error_headers(verdict.retry_after)
         self._responder.respond(verdict.status, head.encode("latin-1"), body)
 
-    def break_off(self, verdict: Verdict) -> None:
-        """Content has been sent: the dialect's in-stream error, and no terminal event."""
-        event = DIALECTS[self._order.operation].render_stream_error(self._view(verdict, None))
+    def break_off(self, verdict: Verdict, number: int) -> None:
+        """Content has been sent: the dialect's in-stream error, and no terminal event.
+
+        `number`: the event's, in a dialect that numbers them.
+        """
+        view = replace(self._view(verdict, None), number=number)
+        event = DIALECTS[self._order.operation].render_stream_error(view)
         self._responder.send(event)
         self._responder.end()
-
-    def _send_held(self, tail: bytes) -> None:
-        rest = b"".join((*self._held, tail))
-        self._held.clear()
-        if rest:
-            self._responder.send(rest)
 
     def _view(self, verdict: Verdict, param: str | None) -> ErrorView:
         order = self._order
@@ -133,9 +118,10 @@ class CallerReply:
             f"x-understudy-attempts: {len(self._attempts)}\r\n"
         )
 
-    def _answer_head(self, content_type: str, date: str, provider_id: str | None) -> bytes:
-        """Header lines of an answer: who gave it."""
-        attempt = self._attempts[-1]
+    def _answer_head(
+        self, content_type: str, date: str, attempt: Attempt, provider_id: str | None
+    ) -> bytes:
+        """Header lines of an answer: who gives it, or its beginning."""
         head = (
             f"{self._head(content_type, date)}"
             f"x-understudy-target: {attempt.target}\r\nx-understudy-tier: {attempt.tier}\r\n"

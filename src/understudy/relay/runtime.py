@@ -6,9 +6,12 @@ under way keep the one that they began with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from understudy import __version__
 from understudy.core.settings import (
@@ -22,8 +25,10 @@ from understudy.core.settings import (
 from understudy.dialects.base import Traits
 from understudy.dialects.chat_completions import CHAT_COMPLETIONS
 from understudy.dialects.messages import COUNT_TOKENS, MESSAGES
+from understudy.dialects.responses import RESPONSES
 from understudy.policy.targets import Ask, Plan, Target, eligible
 from understudy.providers.base import Manners
+from understudy.providers.model_list import ModelInfo, find_model, traits_from
 from understudy.providers.registry import MANNERS
 from understudy.relay.http import Origin
 from understudy.relay.places import Place, Route
@@ -32,7 +37,12 @@ __all__ = ["DIALECTS", "Destination", "Place", "Route", "Runtime"]
 
 #: Operation → its dialect. `count_tokens` is spoken only where `messages` is.
 DIALECTS = MappingProxyType(
-    {"messages": MESSAGES, "chat_completions": CHAT_COMPLETIONS, "count_tokens": COUNT_TOKENS}
+    {
+        "messages": MESSAGES,
+        "chat_completions": CHAT_COMPLETIONS,
+        "responses": RESPONSES,
+        "count_tokens": COUNT_TOKENS,
+    }
 )
 #: Cached answers to "which feature, which plan", whose keys callers choose, are bounded.
 CACHE_ENTRIES = 1024
@@ -54,6 +64,8 @@ class Destination:
         "_fixed",
         "_heads",
         "_lines",
+        "_listed",
+        "_path",
         "_traits",
         "manners",
         "origin",
@@ -73,7 +85,7 @@ class Destination:
         #: The caller's operation → the operation asked for on the wire.
         self.wires: dict[str, str] = {
             operation: operation if operation in dialects else dialects[0]
-            for operation in ("messages", "chat_completions")
+            for operation in ("messages", "chat_completions", "responses")
         }
         if "messages" in dialects:
             self.wires["count_tokens"] = "count_tokens"
@@ -93,16 +105,31 @@ class Destination:
         }
         #: Operation → the head of a request that adds nothing of its caller's, up to the length.
         self._heads = {wire: self._head(wire, "", fixed) for wire in self._lines}
+        self._path = base.path.rstrip("/")
         self._traits: dict[str, Traits] = {}
+        #: What the provider's own list says of its models.
+        self._listed: Mapping[str, ModelInfo] = {}
 
     def traits(self, model: str) -> Traits:
         """What a model takes."""
         traits = self._traits.get(model)
         if traits is None:
             traits = self.manners.traits(model)
+            listed = find_model(self._listed, model)
+            if listed is not None:
+                traits = traits_from(listed, traits)
             if len(self._traits) < CACHE_ENTRIES:
                 self._traits[model] = traits
         return traits
+
+    def learn(self, listed: Mapping[str, ModelInfo]) -> None:
+        """The provider has said what its models take."""
+        self._listed = listed
+        self._traits = {}
+
+    def takes_no_prefill(self, model: str) -> None:
+        """The model has refused one: it knows better than the table."""
+        self._traits[model] = replace(self.traits(model), prefill=False)
 
     def request(self, wire: str, query: str, forwarded: dict[str, str], body: bytes) -> bytes:
         """The whole request. `forwarded`: the caller's headers; those allowed to travel do."""
@@ -116,6 +143,13 @@ class Destination:
             }
             head = self._head(wire, query, {**self._fixed, **travelling})
         return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+    def reading(self, operation: str, query: str) -> bytes:
+        """A whole GET request."""
+        head = {name: value for name, value in self._fixed.items() if name != "content-type"}
+        lines = "".join([f"{name}: {value}\r\n" for name, value in head.items()])
+        path = f"{self._path}{self.manners.path(operation)}"
+        return f"GET {path}?{query} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
     def _head(self, wire: str, query: str, headers: dict[str, str]) -> bytes:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

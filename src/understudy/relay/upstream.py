@@ -440,8 +440,13 @@ class Pool:
             except OSError as error:
                 last = error
             else:
+                last = None
                 return connection
-        raise last or OSError(f"{origin.host} has no address")
+        try:
+            raise last or OSError(f"{origin.host} has no address")
+        finally:
+            # The error holds this frame, and through it the call: a cycle, were it held here too.
+            last = None
 
 
 def _unread(data: bytes) -> None:

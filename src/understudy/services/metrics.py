@@ -71,10 +71,12 @@ class _TargetMeter:
 class _FeatureMeter:
     """What is counted of one feature."""
 
-    __slots__ = ("duration", "outcomes")
+    __slots__ = ("continued", "duration", "outcomes")
 
     def __init__(self) -> None:
         self.outcomes: dict[str | None, int] = dict.fromkeys(map(str, RequestOutcome), 0)
+        #: Streams that went on at another target, by how they ended.
+        self.continued: dict[str | None, int] = dict.fromkeys(map(str, RequestOutcome), 0)
         self.duration = _Histogram(SECONDS)
 
 
@@ -127,8 +129,12 @@ class Metrics(Collector):
         meter.outcomes[record.outcome] += 1
         meter.duration.observe(seconds)
         spent = 0.0
+        was_continued = False
         for attempt in record.attempts:
             spent += attempt.ended_ms or 0.0
+            was_continued = was_continued or attempt.from_char > 0
+        if was_continued:
+            meter.continued[record.outcome] += 1
         self._overhead.observe(max(0.0, seconds - spent / 1000.0))
 
     def rejected(self, code: str) -> None:
@@ -170,6 +176,12 @@ class Metrics(Collector):
             "Requests by how they ended.",
             ("feature", "outcome"),
             {(f, o): count for f, m in features for o, count in m.outcomes.items() if count},
+        )
+        yield _counter(
+            "understudy_continued_streams",
+            "Streams that went on at another target after their first content.",
+            ("feature", "outcome"),
+            {(f, o): count for f, m in features for o, count in m.continued.items() if count},
         )
         yield _counter(
             "understudy_rejected_requests",

@@ -85,6 +85,57 @@ def test_a_deadline_shorter_than_the_default_first_token_bounds_it():
     assert load(features("    deadline: 5s"), {"A": "sk"}).features["f"].first_token == 5
 
 
+def hurry(lines: str) -> tuple[float, bool, float | None]:
+    feature = load(features(lines), {"A": "sk", "D": "auto"}).features["f"]
+    return feature.first_token, feature.first_token_auto, feature.hedge
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("", (10.0, False, None)),
+        ("    hedge: off", (10.0, False, None)),
+        ("    hedge: auto", (10.0, False, 0.0)),
+        ("    hedge: 1500ms", (10.0, False, 1.5)),
+        ("    first_token: auto", (30.0, True, None)),
+        ("    first_token: auto\n    deadline: 20s", (20.0, True, None)),
+        ("    first_token: auto\n    hedge: 45s", (30.0, True, 45.0)),
+        ("    first_token: ${D}\n    hedge: ${D}", (30.0, True, 0.0)),
+        ("    first_token: 25s\n    hedge: 20s", (25.0, False, 20.0)),
+    ],
+)
+def test_first_token_and_hedge_are_fixed_or_learned(lines, expected):
+    assert hurry(lines) == expected
+
+
+def test_streams_are_continued_unless_the_file_says_otherwise():
+    def continues(lines: str) -> bool:
+        return load(features(lines), {"A": "sk"}).features["f"].continue_streams
+
+    assert continues("")
+    assert continues("    continue_streams: yes")
+    assert not continues("    continue_streams: false")
+
+
+@pytest.mark.parametrize(
+    ("provider", "word", "dialect"),
+    [
+        ("kind: anthropic", "messages", "messages"),
+        ("kind: openai", "chat", "chat_completions"),
+        ("kind: openai", "responses", "responses"),
+        ("kind: openai-compatible, base_url: https://x", "chat", "chat_completions"),
+        ("kind: openai-compatible, base_url: https://x", "responses", "responses"),
+    ],
+)
+def test_a_provider_is_held_to_a_dialect_that_its_kind_speaks(provider, word, dialect):
+    account = "accounts: {main: {api_key: sk}}"
+    text = f"providers: {{p: {{{provider}, {account}, dialect: {word}}}}}\n"
+    settings = load(text + "features: {f: {targets: [p/m]}}", {})
+    assert settings.providers["p"].dialect == dialect
+    free = load(text.replace(f", dialect: {word}", "") + "features: {f: {targets: [p/m]}}", {})
+    assert free.providers["p"].dialect is None
+
+
 def test_an_account_without_a_key_is_left_out_and_said_so():
     settings = load(features(""), {"A": "sk", "B": ""})
     assert keys(settings.providers["a"]) == {"main": "sk"}
@@ -211,16 +262,12 @@ LATER = {
     "store": "store: sqlite:///understudy.db",
     "providers.anthropic.status_page": "    status_page: https://status.claude.com",
     "providers.anthropic.domain": "    domain: gcp",
-    "features.assistant.continue_streams": "    continue_streams: true",
-    "features.assistant.hedge": "    hedge: auto",
     "features.assistant.hold": "    hold: 5s",
     "features.assistant.defer": "    defer: true",
     "features.assistant.priority": "    priority: background",
 }
 NOW = {
     "store": "store: memory",
-    "features.assistant.continue_streams": "    continue_streams: false",
-    "features.assistant.hedge": "    hedge: off",
     "features.assistant.hold": "    hold: 0s",
     "features.assistant.defer": "    defer: false",
     "features.assistant.priority": "    priority: interactive",
@@ -261,8 +308,8 @@ features:
     first_token: 10s
     idle: 30s
     attempts: 3
-{lines.get("features.assistant.continue_streams", "")}
-{lines.get("features.assistant.hedge", "")}
+    continue_streams: true
+    hedge: off
 {lines.get("features.assistant.hold", "")}
 {lines.get("features.assistant.defer", "")}
 {lines.get("features.assistant.priority", "")}

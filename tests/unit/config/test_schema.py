@@ -137,11 +137,15 @@ def test_every_example_is_valid(path):
         {"features": {"a": {"targets": ["x/y"], "deadline": "0s"}}},
         {"features": {"a": {"targets": ["x/y"], "deadline": 10}}},
         {"features": {"a": {"targets": ["x/y"], "attempts": 11}}},
-        {"features": {"a": {"targets": ["x/y"], "hedge": "auto"}}},
+        {"features": {"a": {"targets": ["x/y"], "hedge": "often"}}},
+        {"features": {"a": {"targets": ["x/y"], "hedge": "0s"}}},
+        {"features": {"a": {"targets": ["x/y"], "first_token": "off"}}},
+        {"features": {"a": {"targets": ["x/y"], "continue_streams": "maybe"}}},
         {"features": {"a": {"targets": ["x/y"], "defer": True}}},
         {"features": {"A b": {"targets": ["x/y"]}}},
         {"providers": {"x": {"kind": "gemini"}}},
         {"providers": {"x": {"kind": "openai", "domain": "gcp"}}},
+        {"providers": {"x": {"kind": "openai", "dialect": "completions"}}},
         {"providers": {"x": {"kind": "openai", "base_url": "http://example.com"}}},
         {"callers": [{"name": "a", "key": "short"}]},
     ],
@@ -155,6 +159,28 @@ def test_what_the_loader_refuses_by_shape_the_schema_refuses(change):
     assert holds(json_schema(), good)
     assert load(yaml.safe_dump(good), {})
     assert not holds(json_schema(), {**good, **change})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"first_token": "auto"},
+        {"first_token": "2s"},
+        {"hedge": "auto"},
+        {"hedge": "off"},
+        {"hedge": "500ms"},
+        {"hedge": "${WHEN}"},
+        {"continue_streams": False},
+    ],
+    ids=str,
+)
+def test_what_the_loader_takes_the_schema_takes(keys):
+    text = {
+        "providers": {"x": {"kind": "openai", "accounts": {"main": {"api_key": "k"}}}},
+        "features": {"a": {"targets": ["x/y"], **keys}},
+    }
+    assert holds(json_schema(), text)
+    assert load(yaml.safe_dump(text), {"WHEN": "2s"})
 
 
 def rows(heading: str) -> dict[str, list[str]]:

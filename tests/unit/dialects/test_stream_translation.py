@@ -1,4 +1,4 @@
-"""Streams between the two dialects, each event as it comes; the official SDKs' types judge."""
+"""Streams between the dialects, each event as it comes; the official SDKs' types judge."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import json
 import pytest
 from anthropic.types import RawMessageStreamEvent
 from openai.types.chat import ChatCompletionChunk
+from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from understudy.core.events import Ended, Failed
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.chat_completions import CHAT_COMPLETIONS
 from understudy.dialects.messages import MESSAGES
+from understudy.dialects.responses import RESPONSES
 
+RESPONSE_EVENTS = TypeAdapter(ResponseStreamEvent)
 EVENTS = TypeAdapter(RawMessageStreamEvent)
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
 
@@ -28,6 +31,10 @@ def anthropic(**fields):
 
 def openai(**fields):
     return {**ASKED, **fields}
+
+
+def responses(**fields):
+    return {"model": "m", "input": "x", "stream": True, **fields}
 
 
 def function(name, **fields):
@@ -134,6 +141,52 @@ MESSAGES_STREAM = [
 ]
 
 
+_RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "model": "gpt-5.2",
+    "created_at": 17,
+    "output": [],
+}
+_USED = {
+    "input_tokens": 100,
+    "output_tokens": 10,
+    "input_tokens_details": {"cached_tokens": 60},
+}
+_AT = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+_MESSAGE = {"type": "message", "id": "msg_1", "content": []}
+_CALL = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather"}
+_NOW = {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "now"}
+_CITY = '{"city":"Oslo"}'
+
+
+def _typed(kind, **fields):
+    return {"type": f"response.{kind}", **fields}
+
+
+RESPONSES_STREAM = [
+    sse({"sequence_number": number, **payload})
+    for number, payload in enumerate(
+        [
+            _typed("created", response=_RESPONSE),
+            _typed("in_progress", response=_RESPONSE),
+            _typed("output_item.added", output_index=0, item=_MESSAGE),
+            _typed("content_part.added", **_AT, part={"type": "output_text", "text": ""}),
+            _typed("output_text.delta", **_AT, delta="Let me "),
+            _typed("output_text.delta", **_AT, delta="look."),
+            _typed("output_text.done", **_AT, text="Let me look."),
+            _typed("output_item.added", output_index=1, item=_CALL),
+            _typed("function_call_arguments.delta", output_index=1, delta=_CITY[:8]),
+            _typed("function_call_arguments.delta", output_index=1, delta=_CITY[8:]),
+            _typed("function_call_arguments.done", output_index=1, arguments=_CITY),
+            _typed("output_item.added", output_index=2, item=_NOW),
+            _typed("function_call_arguments.done", output_index=2, arguments="{}"),
+            _typed("completed", response={**_RESPONSE, "status": "completed", "usage": _USED}),
+        ]
+    )
+]
+
+
 def translated(pieces, source, target, request):
     """Each piece as it comes: parsed by the provider's dialect, written in the caller's."""
     parser = source.stream_parser(read_error)
@@ -210,10 +263,67 @@ class TestStreams:
         assert read[-1].usage.prompt_tokens_details.cached_tokens == 60
 
     @pytest.mark.parametrize(
+        ("pieces", "source", "thought"),
+        [(MESSAGES_STREAM, MESSAGES, ["hm"]), (CHAT_STREAM, CHAT_COMPLETIONS, [])],
+    )
+    def test_a_stream_for_a_caller_of_responses(self, pieces, source, thought):
+        stream, _ = translated(pieces, source, RESPONSES, responses())
+        read = [
+            RESPONSE_EVENTS.validate_json(line[6:], strict=True)
+            for line in stream.split(b"\n")
+            if line[:6] == b"data: "
+        ]
+        assert [event.sequence_number for event in read] == list(range(len(read)))
+        last = read[-1]
+        assert last.type == "response.completed"
+        *thoughts, said, first, second = last.response.output
+        assert [item.summary[0].text for item in thoughts] == thought
+        assert said.content[0].text == "Let me look."
+        assert [json.loads(call.arguments) for call in (first, second)] == [{"city": "Oslo"}, {}]
+        assert (first.name, second.name) == ("weather", "now")
+        usage = last.response.usage
+        assert (usage.input_tokens, usage.output_tokens) == (100, 10)
+        assert usage.input_tokens_details.cached_tokens == 60
+        deltas = [event.delta for event in read if event.type == "response.output_text.delta"]
+        assert deltas == ["Let me ", "look."]
+
+    def test_a_stream_of_responses_for_anthropics_caller(self):
+        stream, _ = translated(RESPONSES_STREAM, RESPONSES, MESSAGES, anthropic())
+        read = [
+            EVENTS.validate_json(line[6:]) for line in stream.split(b"\n") if line[:6] == b"data: "
+        ]
+        starts = [event.content_block for event in read if event.type == "content_block_start"]
+        assert [block.type for block in starts] == ["text", "tool_use", "tool_use"]
+        assert [block.id for block in starts[1:]] == ["call_1", "call_2"]
+        (last,) = [event for event in read if event.type == "message_delta"]
+        assert last.delta.stop_reason == "tool_use"
+        assert (last.usage.input_tokens, last.usage.output_tokens) == (40, 10)
+
+    def test_a_stream_of_responses_for_chat_completions_caller(self):
+        request = openai(stream_options={"include_usage": True})
+        stream, _ = translated(RESPONSES_STREAM, RESPONSES, CHAT_COMPLETIONS, request)
+        read = [
+            ChatCompletionChunk.model_validate_json(line[6:], strict=True)
+            for line in stream.split(b"\n")
+            if line[:7] == b"data: {"
+        ]
+        deltas = [chunk.choices[0].delta for chunk in read if chunk.choices]
+        assert "".join(delta.content or "" for delta in deltas) == "Let me look."
+        ids = [call.id for delta in deltas for call in delta.tool_calls or () if call.id]
+        assert ids == ["call_1", "call_2"]
+        assert read[-2].choices[0].finish_reason == "tool_calls"
+        assert read[-1].usage.prompt_tokens == 100
+        assert {chunk.created for chunk in read} == {17}
+
+    @pytest.mark.parametrize(
         ("pieces", "source", "target", "request_of", "terminal"),
         [
             (CHAT_STREAM, CHAT_COMPLETIONS, MESSAGES, anthropic, b"message_stop"),
             (MESSAGES_STREAM, MESSAGES, CHAT_COMPLETIONS, openai, b"[DONE]"),
+            (RESPONSES_STREAM, RESPONSES, MESSAGES, anthropic, b"message_stop"),
+            (RESPONSES_STREAM, RESPONSES, CHAT_COMPLETIONS, openai, b"[DONE]"),
+            (MESSAGES_STREAM, MESSAGES, RESPONSES, responses, b"response.completed"),
+            (CHAT_STREAM, CHAT_COMPLETIONS, RESPONSES, responses, b"response.completed"),
         ],
     )
     def test_a_stream_that_breaks_anywhere_never_looks_whole(

@@ -1,4 +1,4 @@
-"""Requests and whole answers between the two dialects: what is meant in one arrives in the other.
+"""Requests and whole answers between the dialects: what is meant in one arrives in the others.
 
 The official SDKs' types judge what is written.
 """
@@ -11,11 +11,13 @@ import pytest
 from anthropic.types import Message as SdkMessage
 from msgspec.structs import replace
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response as SdkResponse
 
 from understudy.core.conversation import InexpressibleError
 from understudy.dialects.base import Traits
 from understudy.dialects.chat_completions import CHAT_COMPLETIONS
 from understudy.dialects.messages import MESSAGES
+from understudy.dialects.responses import RESPONSES
 
 GPT = Traits(completion_tokens_name=True, effort=True)
 CLAUDE = Traits()
@@ -409,3 +411,234 @@ class TestAnswers:
         read = for_anthropics_caller(completion({"content": "hi", "reasoning_content": "hm"}))
         assert [block.type for block in read.content] == ["thinking", "text"]
         assert read.content[0].thinking == "hm"
+
+
+def responses(*items, **fields):
+    return {"model": "gpt", "max_output_tokens": 100, "input": list(items), **fields}
+
+
+def translated(body, source, target, traits):
+    request = source.parse_request(json.dumps(body).encode())
+    rendered, names = target.render_request(request, "other", traits)
+    return json.loads(rendered), names
+
+
+def called(call_id, arguments):
+    return {"type": "function_call", "call_id": call_id, "name": "weather", "arguments": arguments}
+
+
+def returned(call_id, output):
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+LET_ME = [{"type": "output_text", "text": "Let me look."}]
+RESPONSES_CONVERSATION = responses(
+    turn("user", "Weather in Oslo and Rome?"),
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]},
+    turn("assistant", LET_ME, type="message", id="msg_1"),
+    called("call_1", '{"city": "Oslo"}'),
+    called("call_2", "{}"),
+    returned("call_1", "snow"),
+    returned("call_2", "sun"),
+    turn("user", [{"type": "input_text", "text": "Thanks. And tomorrow?"}]),
+    instructions="Be kind.",
+    tools=[
+        {"type": "function", "name": "weather", "description": "Looks it up.", "parameters": SCHEMA}
+    ],
+    tool_choice="required",
+    parallel_tool_calls=False,
+    temperature=0.5,
+    user="u-1",
+    store=True,
+)
+
+
+class TestResponsesRequests:
+    def test_a_conversation_with_tools_for_anthropic(self):
+        body, names = translated(RESPONSES_CONVERSATION, RESPONSES, MESSAGES, CLAUDE)
+        assert names == ["thinking history"]
+        assert "".join(block["text"] for block in body["system"]) == "Be kind."
+        assert body["max_tokens"] == 100
+        asked, said, answered = body["messages"]
+        assert blocks_of(asked)[0]["text"] == "Weather in Oslo and Rome?"
+        text, *uses = said["content"]
+        assert text["text"] == "Let me look."
+        assert [(use["id"], use["input"]) for use in uses] == [
+            ("call_1", {"city": "Oslo"}),
+            ("call_2", {}),
+        ]
+        first, second, thanks = answered["content"]
+        assert [result["tool_use_id"] for result in (first, second)] == ["call_1", "call_2"]
+        assert thanks["text"] == "Thanks. And tomorrow?"
+        assert body["tools"][0]["input_schema"] == SCHEMA
+        assert body["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}
+        assert body["metadata"] == {"user_id": "u-1"}
+
+    def test_a_conversation_with_tools_for_chat_completions(self):
+        body, names = translated(RESPONSES_CONVERSATION, RESPONSES, CHAT_COMPLETIONS, GPT)
+        assert names == ["thinking"]
+        system, asked, said, first, second, thanks = body["messages"]
+        assert system == turn("system", "Be kind.")
+        assert asked == turn("user", "Weather in Oslo and Rome?")
+        assert [call["id"] for call in said["tool_calls"]] == ["call_1", "call_2"]
+        assert first == turn("tool", "snow", tool_call_id="call_1")
+        assert second == turn("tool", "sun", tool_call_id="call_2")
+        assert thanks == turn("user", "Thanks. And tomorrow?")
+        assert body["tools"] == [function("weather", description="Looks it up.", parameters=SCHEMA)]
+        assert body["max_completion_tokens"] == 100
+        assert "store" not in body
+
+    @pytest.mark.parametrize(
+        ("conversation", "source", "noted"),
+        [
+            (CHAT_CONVERSATION, CHAT_COMPLETIONS, ["stop"]),
+            (
+                MESSAGES_CONVERSATION,
+                MESSAGES,
+                ["cache_control", "thinking history", "tool_result.is_error", "stop"],
+            ),
+        ],
+    )
+    def test_a_conversation_with_tools_for_responses(self, conversation, source, noted):
+        body, names = translated(conversation, source, RESPONSES, GPT)
+        assert names == noted
+        asked, said, first, second, one, two, thanks = body["input"]
+        assert body["instructions"] == "Be kind."
+        assert asked["content"][0]["text"] == "Weather in Oslo and Rome?"
+        assert said["content"] == LET_ME
+        assert json.loads(first["arguments"]) == {"city": "Oslo"}
+        assert second["arguments"] == "{}"
+        assert [first["call_id"], second["call_id"]] == [one["call_id"], two["call_id"]]
+        assert one["output"] == "snow"
+        assert thanks["content"][0]["text"] == "Thanks. And tomorrow?"
+        assert body["tools"][0]["parameters"] == SCHEMA
+        assert (body["tool_choice"], body["parallel_tool_calls"]) == ("required", False)
+        assert (body["max_output_tokens"], body["temperature"]) == (100, 0.5)
+        assert (body["user"], body["store"]) == ("u-1", False)
+
+    @pytest.mark.parametrize("dialect", [MESSAGES, CHAT_COMPLETIONS])
+    def test_there_and_back_it_means_the_same(self, dialect):
+        items = [i for i in RESPONSES_CONVERSATION["input"] if i.get("type") != "reasoning"]
+        body = {**RESPONSES_CONVERSATION, "input": items}
+        request = RESPONSES.parse_request(json.dumps(body).encode())
+        there, names = dialect.render_request(request, request.model, GPT)
+        assert names == []
+        again = dialect.parse_request(there)
+        assert replace(again, include_usage=True) == request
+
+    @pytest.mark.parametrize(
+        ("image", "source"),
+        [
+            (
+                "data:image/png;base64,iVBO",
+                {"type": "base64", "media_type": "image/png", "data": "iVBO"},
+            ),
+            ("https://x.test/a.png", {"type": "url", "url": "https://x.test/a.png"}),
+        ],
+    )
+    def test_images_both_ways(self, image, source):
+        part = {"type": "input_image", "image_url": image, "detail": "auto"}
+        block = {"type": "image", "source": source}
+        body, _ = translated(responses(turn("user", [part])), RESPONSES, MESSAGES, CLAUDE)
+        assert body["messages"][0]["content"] == [block]
+        body, _ = translated(anthropic(turn("user", [block])), MESSAGES, RESPONSES, GPT)
+        assert body["input"][0]["content"] == [part]
+
+    def test_structured_output_both_ways(self):
+        form = {"type": "json_schema", "name": "place", "schema": SCHEMA, "strict": True}
+        asked = responses(turn("user", "x"), text={"format": form})
+        body, _ = translated(asked, RESPONSES, CHAT_COMPLETIONS, GPT)
+        described = {"name": "place", "schema": SCHEMA, "strict": True}
+        assert body["response_format"] == {"type": "json_schema", "json_schema": described}
+        asked = openai(turn("user", "x"), response_format=body["response_format"])
+        body, _ = translated(asked, CHAT_COMPLETIONS, RESPONSES, GPT)
+        assert body["text"]["format"] == form
+
+    def test_how_much_to_think(self):
+        asked = responses(turn("user", "x"), reasoning={"effort": "low"}, max_output_tokens=9000)
+        body, _ = translated(asked, RESPONSES, MESSAGES, CLAUDE)
+        assert body["thinking"]["type"] == "enabled"
+        body, _ = translated(asked, RESPONSES, CHAT_COMPLETIONS, GPT)
+        assert body["reasoning_effort"] == "low"
+        asked = openai(turn("user", "x"), reasoning_effort="high")
+        body, _ = translated(asked, CHAT_COMPLETIONS, RESPONSES, GPT)
+        assert body["reasoning"] == {"effort": "high"}
+
+    def test_verbosity_is_known_to_both_of_openais_dialects(self):
+        asked = responses(turn("user", "x"), text={"verbosity": "low"})
+        body, _ = translated(asked, RESPONSES, CHAT_COMPLETIONS, GPT)
+        assert body["verbosity"] == "low"
+        _, names = translated(asked, RESPONSES, MESSAGES, CLAUDE)
+        assert names == ["verbosity"]
+        asked = openai(turn("user", "x"), verbosity="low")
+        body, _ = translated(asked, CHAT_COMPLETIONS, RESPONSES, GPT)
+        assert body["text"] == {"verbosity": "low"}
+
+    @pytest.mark.parametrize("dialect", [MESSAGES, CHAT_COMPLETIONS])
+    def test_what_only_openai_keeps_is_refused_by_name(self, dialect):
+        asked = responses(turn("user", "x"), previous_response_id="resp_1")
+        with pytest.raises(InexpressibleError) as caught:
+            translated(asked, RESPONSES, dialect, GPT)
+        assert caught.value.field == "previous_response_id"
+
+
+def response(*output, status="completed", **fields):
+    body = {"id": "resp_1", "object": "response", "model": "gpt-5.2", "created_at": 17}
+    return json.dumps({**body, "status": status, "output": list(output), **fields}).encode()
+
+
+def said(text):
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
+
+
+def for_responses_caller(body, dialect):
+    rendered = RESPONSES.render_answer(dialect.parse_answer(body))
+    return SdkResponse.model_validate_json(rendered, strict=True)
+
+
+class TestResponsesAnswers:
+    def test_text_and_a_call_for_anthropics_caller(self):
+        body = response(said("hi"), called("call_1", '{"a":1}'))
+        rendered = MESSAGES.render_answer(RESPONSES.parse_answer(body))
+        read = SdkMessage.model_validate_json(rendered)
+        text, use = read.content
+        assert (read.model, read.stop_reason, text.text) == ("gpt-5.2", "tool_use", "hi")
+        assert (use.id, use.name, use.input) == ("call_1", "weather", {"a": 1})
+
+    def test_text_and_a_call_for_chat_completions_caller(self):
+        body = response(said("hi"), called("call_1", '{"a":1}'))
+        rendered = CHAT_COMPLETIONS.render_answer(RESPONSES.parse_answer(body))
+        read = ChatCompletion.model_validate_json(rendered, strict=True)
+        (choice,) = read.choices
+        (call,) = choice.message.tool_calls
+        assert (choice.message.content, choice.finish_reason) == ("hi", "tool_calls")
+        assert (call.id, call.function.arguments) == ("call_1", '{"a":1}')
+
+    def test_anthropics_answer_for_its_caller(self):
+        thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
+        read = for_responses_caller(message(thought, TEXT, USE, stop="tool_use"), MESSAGES)
+        reasoning, text, call = read.output
+        assert (reasoning.summary[0].text, text.content[0].text) == ("hm", "hi")
+        assert (call.call_id, json.loads(call.arguments)) == ("toolu_1", {"a": [1, "é"]})
+        assert (read.status, read.usage.total_tokens) == ("completed", 2)
+
+    def test_chat_completions_answer_for_its_caller(self):
+        calls = [{"id": "call_1", **function("f", arguments="{}")}]
+        body = completion({"content": "hi", "reasoning_content": "hm", "tool_calls": calls})
+        read = for_responses_caller(body, CHAT_COMPLETIONS)
+        assert [item.type for item in read.output] == ["reasoning", "message", "function_call"]
+        assert (read.output_text, read.created_at) == ("hi", 17)
+
+    @pytest.mark.parametrize(
+        ("reason", "status", "detail"),
+        [
+            ("end_turn", "completed", None),
+            ("max_tokens", "incomplete", "max_output_tokens"),
+            ("refusal", "incomplete", "content_filter"),
+        ],
+    )
+    def test_stop_reasons_of_anthropics(self, reason, status, detail):
+        read = for_responses_caller(message(TEXT, stop=reason), MESSAGES)
+        assert read.status == status
+        assert (read.incomplete_details.reason if read.incomplete_details else None) == detail

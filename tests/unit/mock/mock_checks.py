@@ -1,30 +1,14 @@
-"""What each entry of the fault catalogue must show on the wire, in either dialect and mode."""
+"""What each entry of the fault catalogue must show on the wire, in every dialect and mode."""
 # ruff: noqa: E501 - a row of a table stands on one line
 
 import gzip
-from dataclasses import dataclass
 
 import pytest
 
-from unit.mock.mock_error_table import ERRORS, RETRY_AFTER, WORDS
+from unit.mock import mock_stream_checks as streams
+from unit.mock.mock_case import Case, in_order, is_right
+from unit.mock.mock_error_table import ERRORS, RETRY_AFTER
 from unit.mock.mock_wire import Seen
-
-
-@dataclass
-class Case:
-    """One entry as it was seen in one kind of answer."""
-
-    seen: Seen
-    right: Seen
-    dialect: str
-    stream: bool
-    waits: list
-    attempt: object
-
-    @property
-    def is_messages(self):
-        return self.dialect == "messages"
-
 
 # -- what must be seen
 
@@ -33,11 +17,11 @@ def is_error(name, *, as_if=None):
     def check(case):
         assert case.seen.whole
         assert case.seen.headers["content-type"] == "application/json"
-        expected = ERRORS[as_if or name][0 if case.is_messages else 1]
+        expected = case.error(as_if or name)
         error = case.seen.json["error"]
         code = error.get("details", {}).get("error_code") if case.is_messages else error["code"]
         assert (case.seen.status, error["type"], code) == expected
-        assert WORDS.get(name, ("", ""))[0 if case.is_messages else 1] in error["message"]
+        assert case.words(name) in error["message"]
         assert case.seen.headers.get("retry-after") == RETRY_AFTER.get(name)
         if case.is_messages:
             assert case.seen.json["type"] == "error"
@@ -59,25 +43,26 @@ def breaks_midway(case):
         assert 0 < len(case.seen.body) < len(case.right.body)
 
 
-def is_right(case):
-    """The whole answer, as if nothing had been."""
-    assert case.seen.status == 200
-    assert case.seen.text == case.right.text
-    assert case.seen.terminal == case.stream
-
-
 def fails_within_stream(name):
     def check(case):
-        kind, code = ERRORS[name][0 if case.is_messages else 1][1:]
+        kind, code = case.error(name)[1:]
         assert case.seen.status == 200
         assert case.seen.whole
-        error = (case.seen.objects[-1] if case.stream else case.seen.json)["error"]
-        assert error["type"] == kind
-        assert case.is_messages or error["code"] == code
+        if case.stream and case.is_responses:
+            event, data = case.seen.events[-1]
+            assert (event, data["type"], data["code"]) == ("error", "error", code or kind)
+            assert data["message"]
+        else:
+            error = (case.seen.objects[-1] if case.stream else case.seen.json)["error"]
+            assert error["type"] == kind
+            assert case.is_messages or error["code"] == code
         if case.stream:
             assert 0 < len(case.seen.text) < len(case.right.text)
             assert not case.seen.terminal
-            assert case.seen.events[-1][0] == ("error" if case.is_messages else "")
+            assert case.seen.events[-1][0] == (
+                "" if case.dialect == "chat_completions" else "error"
+            )
+            in_order(case)
 
     return check
 
@@ -210,8 +195,13 @@ def only_finish_missing(case):
 
 def error_and_last_word(case):
     assert 0 < len(case.seen.text) < len(case.right.text)
-    assert "error" in case.seen.objects[-2 if case.is_messages else -1]
     assert case.seen.terminal
+    if case.is_responses:
+        error, last = case.seen.objects[-2:]
+        assert (error["type"], error["code"]) == ("error", 500)
+        assert last["type"] == "response.completed"
+        return
+    assert "error" in case.seen.objects[-2 if case.is_messages else -1]
     assert not case.seen.reasons
     if not case.is_messages:
         assert case.seen.objects[-1]["error"]["code"] == 500
@@ -234,15 +224,6 @@ def one_event_unparsable(case):
 def one_event_huge(case):
     assert max(map(len, case.seen.chunks[0])) > 2 * 1024 * 1024
     assert case.seen.terminal
-
-
-def pings_without_end(case):
-    ping = b"event: ping" if case.is_messages else b": ping"
-    assert case.seen.body.count(ping) >= 3
-    assert case.seen.text == ""
-    assert not case.seen.whole
-    assert set(case.waits) == {15.0}
-    assert case.attempt.client_closed
 
 
 def has_strange(needle):
@@ -283,7 +264,7 @@ def crlf_and_bom(case):
 
 def empty_but_ended(case):
     assert case.seen.text == ""
-    assert case.seen.reasons == ["end_turn" if case.is_messages else "stop"]
+    assert case.seen.reasons == [case.reason("end_turn", "stop", "completed")]
     assert case.seen.terminal == case.stream
 
 
@@ -291,7 +272,7 @@ def refused(text):
     def check(case):
         assert (case.seen.text == "") == (text == "")
         assert case.right.text.startswith(case.seen.text)
-        assert case.seen.reasons == ["refusal" if case.is_messages else "content_filter"]
+        assert case.seen.reasons == [case.reason("refusal", "content_filter", "content_filter")]
         if case.is_messages:
             assert b'"stop_details":{"type":"refusal"' in case.seen.body
 
@@ -300,7 +281,7 @@ def refused(text):
 
 def refused_in_words(case):
     assert case.seen.text == ""
-    assert case.seen.reasons == ["stop"]
+    assert case.seen.reasons == [case.reason("", "stop", "completed")]
     assert b'"refusal":"I can\'t help with that request."' in case.seen.body
 
 
@@ -315,7 +296,7 @@ def ends_well_but(check):
 
 
 def arguments_broken(case):
-    assert case.seen.reasons == ["tool_use" if case.is_messages else "tool_calls"]
+    assert case.seen.reasons == [case.reason("tool_use", "tool_calls", "completed")]
     assert case.seen.arguments.endswith(", oops")
 
 
@@ -443,7 +424,25 @@ CHECKS = {
     "bare_error_line": bare_line,
     "malformed_event": one_event_unparsable,
     "oversized_event": one_event_huge,
-    "ping_only": pings_without_end,
+    "ping_only": streams.noise_without_end((0, 0), b"event: ping", b": ping"),
+    "stall_with_pings": streams.noise_without_end(streams.AFTER_20, b"event: ping", b": ping"),
+    "stall_with_comments": streams.noise_without_end(streams.AFTER_20, b": keep-alive\n\n"),
+    "stall_with_empty_deltas": streams.empty_deltas_without_end,
+    "drip_after": streams.drips,
+    "pings_first": streams.pings_come_first,
+    "response_failed": streams.response_failed("server_error"),
+    "response_failed_rate_limited": streams.response_failed("rate_limit_exceeded"),
+    "error_nested": streams.error_in_an_object,
+    "error_then_failed": streams.error_and_failure,
+    "sequence_gap": streams.one_number_missing,
+    "done_after_completed": streams.done_is_said,
+    "habit_overlap": streams.goes_on(streams.overlaps),
+    "habit_preamble": streams.goes_on(streams.has_preamble),
+    "habit_restart": streams.goes_on(streams.starts_again),
+    "habit_fence": streams.goes_on(streams.opens_the_fence_again),
+    "habit_paraphrase": streams.goes_on(streams.says_it_otherwise),
+    "habit_none": streams.goes_on(streams.says_nothing),
+    "habit_lost_space": streams.goes_on(streams.loses_white_space),
     "pings": has_strange(b": keep-alive\n\n"),
     "crlf_stream": crlf_and_bom,
     "unknown_event": has_strange(b'"outlook":"fair"'),

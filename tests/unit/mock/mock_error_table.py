@@ -30,10 +30,16 @@ ERRORS = {
     "invalid_request": ((400, "invalid_request_error", None), (400, "invalid_request_error", "invalid_value")),
     "unsupported_parameter": ((400, "invalid_request_error", None), (400, "invalid_request_error", "unsupported_parameter")),
     "prefill_refused": ((400, "invalid_request_error", None), None),
+    "no_prefill": ((400, "invalid_request_error", None), (400, "invalid_request_message_order", "3230")),
     "context_too_long": ((400, "invalid_request_error", None), (400, "invalid_request_error", "context_length_exceeded")),
     "request_too_large": ((413, "request_too_large", None), (413, "invalid_request_error", None)),
     "content_filter": ((400, "invalid_request_error", None), (400, "invalid_request_error", "content_filter")),
 }  # fmt: skip
+#: Where Responses answers otherwise than chat completions does.
+RESPONSES = {
+    "model_not_found": (400, "invalid_request_error", "model_not_found"),
+    "unsupported_parameter": (400, "invalid_request_error", None),
+}
 #: What the wording must hold, where readers of faults go by it.
 WORDS = {
     "credit_too_low": (
@@ -47,8 +53,20 @@ WORDS = {
         "project",
     ),
     "prefill_refused": ("does not support assistant message prefill", ""),
-    "model_not_found": ("model: claude-sonnet-5", "The model `gpt-4o` does not exist"),
-    "context_too_long": ("prompt is too long: ", "maximum context length is"),
+    "no_prefill": (
+        "prefill. The conversation must end with a user message.",
+        "Expected last role User or Tool",
+    ),
+    "model_not_found": (
+        "model: claude-sonnet-5",
+        "The model `gpt-4o` does not exist",
+        "The requested model 'gpt-4o' does not exist.",
+    ),
+    "context_too_long": (
+        "prompt is too long: ",
+        "maximum context length is",
+        "exceeds the context window of this model",
+    ),
     "retention_required": ("claude-sonnet-5 is not available", ""),
 }
 RETRY_AFTER = {

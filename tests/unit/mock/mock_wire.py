@@ -22,7 +22,23 @@ SCHEMA = {
     "required": ["city", "days"],
     "additionalProperties": False,
 }
-PATHS = {"messages": "/v1/messages", "chat_completions": "/v1/chat/completions"}
+PATHS = {
+    "messages": "/v1/messages",
+    "chat_completions": "/v1/chat/completions",
+    "responses": "/v1/responses",
+}
+#: Models that think aloud in each dialect, and how they are asked to.
+THINKING = {
+    "messages": {"thinking": {"type": "adaptive"}},
+    "chat_completions": {"model": "deepseek-reasoner"},
+    "responses": {"model": "gpt-5-mini", "reasoning": {"summary": "auto"}},
+}
+#: A model of each dialect that takes the beginning of an answer.
+CONTINUING_MODEL = {
+    "messages": "claude-haiku-4-5",
+    "chat_completions": "gpt-4o",
+    "responses": "gpt-4o",
+}
 
 
 class Sleeper:
@@ -47,21 +63,35 @@ async def stand_in(**options) -> AsyncIterator[MockServer]:
 
 
 def body_for(dialect, *, stream=False, tool=False, thinking=False, prompt=PROMPT, **more):
-    body = {"messages": [{"role": "user", "content": prompt}], "stream": stream}
+    turns = [{"role": "user", "content": prompt}]
+    function = {"name": "get_weather", "parameters": SCHEMA}
+    body = {"stream": stream, "input" if dialect == "responses" else "messages": turns}
     if dialect == "messages":
         body |= {"model": "claude-sonnet-5", "max_tokens": 2000}
-        if thinking:
-            body["thinking"] = {"type": "adaptive"}
-        if tool:
-            body["tools"] = [{"name": "get_weather", "input_schema": SCHEMA}]
-    else:
-        body["model"] = "deepseek-reasoner" if thinking else "gpt-4o"
+        tools = [{"name": "get_weather", "input_schema": SCHEMA}]
+    elif dialect == "chat_completions":
+        body["model"] = "gpt-4o"
+        tools = [{"type": "function", "function": function}]
         if stream:
             body["stream_options"] = {"include_usage": True}
-        if tool:
-            function = {"name": "get_weather", "parameters": SCHEMA}
-            body["tools"] = [{"type": "function", "function": function}]
-    return body | more
+    else:
+        body["model"] = "gpt-4o"
+        tools = [{"type": "function", **function}]
+    if tool:
+        body["tools"] = tools
+    return body | (THINKING[dialect] if thinking else {}) | more
+
+
+def continuing(dialect, part, *, prompt=PROMPT, note=None, **more):
+    """A request for the rest of an answer that begins with `part`; `note`: a user's turn after it.
+
+    Without a part the conversation is as it was.
+    """
+    turns = [{"role": "user", "content": prompt}]
+    turns += [{"role": "assistant", "content": part}] if part else []
+    turns += [{"role": "user", "content": note}] if note else []
+    key = "input" if dialect == "responses" else "messages"
+    return {"model": CONTINUING_MODEL[dialect], key: turns} | more
 
 
 def request_bytes(path, body=None, *, key=KEY, method="POST", keep_alive=False, headers=()):
@@ -156,25 +186,29 @@ class Seen:
     def objects(self):
         return [data for _, data in self.events if isinstance(data, dict)]
 
-    # -- the answer, in either dialect
+    # -- the answer, in every dialect
+
+    @property
+    def streamed(self):
+        start = self.body.lstrip(b"\xef\xbb\xbf:")
+        return self.chunked and start.startswith((b"event", b"data", b" "))
 
     @property
     def text(self):
-        if not self.chunked or not self.body.lstrip(b"\xef\xbb\xbf:").startswith(
-            (b"event", b"data", b" ")
-        ):
+        if not self.streamed:
             return _whole_text(self.json)
-        return "".join(_delta(data, "text", "content") for data in self.objects)
+        return "".join(_delta(data, "text", "content", "output_text") for data in self.objects)
 
     @property
     def thinking(self):
-        return "".join(_delta(data, "thinking", "reasoning_content") for data in self.objects)
+        keys = ("thinking", "reasoning_content", "reasoning_summary_text")
+        return "".join(_delta(data, *keys) for data in self.objects)
 
     @property
     def arguments(self):
         told = []
         for data in self.objects:
-            told.append(_delta(data, "partial_json", ""))
+            told.append(_delta(data, "partial_json", "", "function_call_arguments"))
             for choice in data.get("choices", ()):
                 calls = choice["delta"].get("tool_calls", ())
                 told += [call["function"].get("arguments", "") for call in calls]
@@ -185,14 +219,33 @@ class Seen:
         """Every reason for the end that was told."""
         objects = self.objects if self.events else [self.json]
         told = [data.get("stop_reason") for data in objects]
-        told += [data["delta"].get("stop_reason") for data in objects if "delta" in data]
+        told += [
+            data["delta"].get("stop_reason")
+            for data in objects
+            if isinstance(data.get("delta"), dict)
+        ]
         told += [c.get("finish_reason") for data in objects for c in data.get("choices", ())]
+        told += [_reason(data.get("response", data)) for data in objects]
         return [reason for reason in told if reason]
 
     @property
     def terminal(self):
         """Whether the dialect's last word was said."""
-        return any(name == "message_stop" or data == "[DONE]" for name, data in self.events)
+        last = {"message_stop", "response.completed", "response.incomplete"}
+        return any(name in last or data == "[DONE]" for name, data in self.events)
+
+    @property
+    def numbers(self):
+        """Sequence numbers of the events, where they have any."""
+        return [data["sequence_number"] for data in self.objects if "sequence_number" in data]
+
+
+def _reason(response):
+    """Why a response ended: its status, or what it is incomplete for."""
+    if response.get("object") != "response" or response["status"] == "in_progress":
+        return None
+    details = response["incomplete_details"]
+    return details["reason"] if details else response["status"]
 
 
 def _json_or_text(data):
@@ -202,14 +255,19 @@ def _json_or_text(data):
         return data
 
 
-def _delta(data, ours, theirs):
+def _delta(data, ours, theirs, responses):
     delta = data.get("delta")
+    if isinstance(delta, str):
+        return delta if data["type"] == f"response.{responses}.delta" else ""
     if isinstance(delta, dict) and ours in delta:
         return delta[ours]
     return "".join(c["delta"].get(theirs) or "" for c in data.get("choices", ()) if c.get("delta"))
 
 
 def _whole_text(answer):
+    if "output" in answer:
+        parts = [part for item in answer["output"] for part in item.get("content") or ()]
+        return "".join(part["text"] for part in parts if part["type"] == "output_text")
     if "content" in answer:
         return "".join(b["text"] for b in answer["content"] if b["type"] == "text")
     return "".join(choice["message"]["content"] or "" for choice in answer["choices"])

@@ -2,7 +2,6 @@
 
 import json
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +76,22 @@ def test_an_answer_has_sixty_to_two_hundred_words(prompt):
 
 def test_prompts_get_answers_of_their_own():
     assert text_of("Why is the sea salt?") != text_of("Why is the sky blue?")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "held"),
+    [
+        ("Write a Python function that counts lighthouses", "```python\nfrom dataclasses"),
+        (f"List the facts in detail:\n\n{ARTICLE}", "- Lighthouses mark"),
+        ("Give me a detailed outline for a talk on bridges", "\n3. How it is done"),
+        ("Explain at length why the sea is salt", "salt"),
+    ],
+)
+def test_some_answers_are_long(prompt, held):
+    text = text_of(prompt)
+    assert len(text) >= 600
+    assert held in text
+    assert text.count("```") in {0, 2}
 
 
 def test_several_choices_differ():
@@ -203,68 +218,6 @@ def test_structured_output_satisfies_its_schema():
     assert isinstance(made["city"], str)
     assert made["days"] >= 1
     assert isinstance(json.loads(compose(asked(schema={})).text), dict)
-
-
-# -- continuation
-
-CONTINUABLE = {
-    "prose": asked(),
-    "list": asked(f"List the facts:\n\n{ARTICLE}"),
-    "json": asked(schema=SCHEMA),
-}
-
-
-def prefilled(request, part):
-    return msgspec.structs.replace(
-        request, turns=(*request.turns, Turn(role="assistant", text=part))
-    )
-
-
-def noted(request, part):
-    note = (
-        f"Your previous response was interrupted and ended with [{part[-200:]}]. Continue from "
-        "where you left off."
-    )
-    return msgspec.structs.replace(request, turns=(*request.turns, Turn(role="user", text=note)))
-
-
-def noted_after_part(request, part):
-    return msgspec.structs.replace(
-        request,
-        turns=(
-            *request.turns,
-            Turn(role="assistant", text=part),
-            Turn(role="user", text="You were cut off. Please continue exactly where you left off."),
-        ),
-    )
-
-
-def noted_in_one_turn(request, part):
-    last = noted(request, part).turns[-1].text
-    turn = Turn(role="user", text=f"{request.turns[0].text}\n\n{last}")
-    return msgspec.structs.replace(request, turns=(turn,))
-
-
-@pytest.mark.parametrize("way", [prefilled, noted, noted_after_part, noted_in_one_turn])
-@pytest.mark.parametrize("name", CONTINUABLE)
-def test_the_same_answer_goes_on_wherever_it_was_cut(name, way):
-    request = CONTINUABLE[name]
-    whole = compose(request).text
-    for cut in range(1, len(whole) + 1):
-        part = whole[:cut].rstrip()
-        assert part + compose(way(request, part)).text == whole
-
-
-@given(st.integers(min_value=1, max_value=400))
-def test_a_part_with_white_space_at_its_end_is_continued_to_the_letter(cut):
-    request = CONTINUABLE["list"]
-    whole = compose(request).text
-    assert whole[:cut] + compose(prefilled(request, whole[:cut])).text == whole
-
-
-def test_a_talk_about_interruptions_is_no_continuation():
-    made = compose(asked("My holiday was interrupted by rain. Shall I continue it?"))
-    assert len(made.text.split()) >= 60
 
 
 # -- tokens

@@ -147,6 +147,7 @@ def test_a_rule_that_cannot_be_is_refused(fields, words):
     ("text", "expected"),
     [
         ("reset", rule("reset")),
+        ("stall-with-pings:40", rule("stall_with_pings", n=40)),
         ("reset@mid_text:20", rule("reset", where=Where.MID_TEXT, n=20)),
         ("slow_drip:0.5", rule("slow_drip", seconds=0.5)),
         ("rate_limited:30", rule("rate_limited", retry_after="30")),
@@ -184,12 +185,13 @@ def test_a_short_form_that_does_not_read_is_refused(text, words):
 @pytest.mark.parametrize("dialect", PATHS)
 async def test_a_model_s_name_can_ask_for_a_fault(dialect):
     async with stand_in() as server:
-        seen = await ask(server, dialect, model="mock-fault-credit_too_low")
+        seen = await ask(server, dialect, model="mock-fault-credit-too-low")
         assert seen.status == (400 if dialect == "messages" else 429)
         own = "claude-sonnet-5" if dialect == "messages" else "gpt-4o"
         seen = await ask(server, dialect, model=f"{own}+fault=reset@mid_text:8", stream=True)
         assert seen.end == "reset"
-        assert seen.objects[0].get("message", seen.objects[0])["model"] == own
+        first = seen.objects[0]
+        assert first.get("message", first.get("response", first))["model"] == own
         assert server.board.attempts[-1].model == own
         assert server.board.attempts[-1].where is Where.MID_TEXT
 

@@ -3,9 +3,10 @@
 import pytest
 import uvloop
 
-from understudy.mock import CATALOGUE, Where
+from understudy.mock import CATALOGUE, Where, tokens
 from understudy.mock.faults import breaks
-from unit.mock.mock_checks import CHECKS, Case
+from unit.mock.mock_case import Case
+from unit.mock.mock_checks import CHECKS
 from unit.mock.mock_wire import (
     PATHS,
     Seen,
@@ -14,6 +15,7 @@ from unit.mock.mock_wire import (
     ask_until_hung,
     body_for,
     connected,
+    continuing,
     exchange,
     read_to_end,
     request_bytes,
@@ -22,6 +24,11 @@ from unit.mock.mock_wire import (
 )
 
 NEEDS_HANGING_UP = {"hang", "half_close"}
+WITHOUT_END = {
+    "ping_only", "stall_with_pings", "stall_with_comments", "stall_with_empty_deltas",
+}  # fmt: skip
+#: Its answer holds a code fence.
+CODE = "Write a Python function that counts lighthouses"
 
 
 def _cases(names):
@@ -36,11 +43,27 @@ def test_every_entry_has_a_check_and_every_check_an_entry():
     assert CHECKS.keys() == CATALOGUE.keys()
 
 
-async def _pings(server, dialect):
+def test_every_dialect_plays_every_entry_that_is_not_another_one_s_own():
+    """What is Anthropic's own, what is OpenAI's, and what has the form of one API only."""
+    partial = {
+        entry.name: set(entry.dialects)
+        for entry in CATALOGUE.values()
+        if len(entry.dialects) < len(PATHS)
+    }
+    assert {name for name, dialects in partial.items() if "responses" not in dialects} == {
+        "workspace_rate_limited", "billing_error", "retention_required", "prefill_refused",
+        "stop_missing", "done_missing", "finish_missing", "bare_error_line", "empty_reason",
+    }  # fmt: skip
+    shared = {"chat_completions", "responses"}
+    assert all(shared <= dialects or len(dialects) == 1 for dialects in partial.values())
+
+
+async def _until_it_is_enough(server, dialect, more, sleeper):
+    """For noise without an end: the client leaves after the third time."""
     async with connected(server) as (reader, writer):
-        writer.write(request_bytes(PATHS[dialect], body_for(dialect, stream=True)))
+        writer.write(request_bytes(PATHS[dialect], body_for(dialect, **more)))
         told = b""
-        while told.count(b"ping\n") < 4:
+        while len(sleeper.waits) < 4:
             told += await reader.read(65536)
         writer.write_eof()
         rest, end = await read_to_end(reader)
@@ -57,33 +80,45 @@ async def _half_closed(server, dialect, more):
         return seen
 
 
-async def _seen(server, name, dialect, more):
+async def _seen(server, name, dialect, more, sleeper):
     if name == "hang":
         return await ask_until_hung(server, dialect, **more)
     if name == "half_close":
         return await _half_closed(server, dialect, more)
-    if name == "ping_only":
-        return await _pings(server, dialect)
+    if name in WITHOUT_END:
+        return await _until_it_is_enough(server, dialect, more, sleeper)
     if name == "idle_close":
         data = request_bytes(PATHS[dialect], body_for(dialect, **more), keep_alive=True)
         return await exchange(server, data)
     return await ask(server, dialect, **more)
 
 
+async def _asked(name, dialect, stream):
+    """What is asked, and what has been said of the answer where its rest is asked for."""
+    entry = CATALOGUE[name]
+    more = {"stream": stream, "tool": name == "broken_arguments"}
+    if entry.only == "any":
+        return more, ""
+    async with stand_in() as server:
+        whole = (await ask(server, dialect, prompt=CODE)).text
+    before = whole[: whole.index("\n\n    def add")]
+    return more | continuing(dialect, before, prompt=CODE), before
+
+
 async def _played(name, dialect, stream):
     sleeper = Sleeper()
     async with stand_in(sleep=sleeper) as server:
-        more = {"stream": stream, "tool": name == "broken_arguments"}
+        more, before = await _asked(name, dialect, stream)
         async with stand_in() as other:  # Ids count attempts: both are the first of theirs.
             right = await ask(other, dialect, **more)
         server.board.put_faults([rule(name)])
-        seen = await _seen(server, name, dialect, more)
+        seen = await _seen(server, name, dialect, more, sleeper)
         attempt = server.board.attempts[-1]
         if name in NEEDS_HANGING_UP:
             await server.board.until(lambda: attempt.client_closed)
         assert attempt.fault == name
         assert attempt.where is CATALOGUE[name].where
-        return Case(seen, right, dialect, stream, sleeper.waits, attempt)
+        return Case(seen, right, dialect, stream, sleeper.waits, attempt, before)
 
 
 @pytest.mark.parametrize(("name", "dialect", "stream"), list(_cases(CATALOGUE)))
@@ -115,6 +150,13 @@ PLACES = {
 }
 
 
+OPENED = {
+    "messages": b"message_start",
+    "chat_completions": b'"role":"assistant"',
+    "responses": b"response.in_progress",
+}
+
+
 @pytest.mark.parametrize("dialect", PATHS)
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_stream_is_broken_at_the_place_that_was_asked_for(dialect, place):
@@ -138,8 +180,7 @@ async def test_a_stream_is_broken_at_the_place_that_was_asked_for(dialect, place
             assert full.startswith(given)
             assert place is not kind or given != full
         assert place is not Where.AFTER_CONTENT or told == whole
-        opened = b"message_start" if dialect == "messages" else b'"role":"assistant"'
-        assert opened in seen.body
+        assert OPENED[dialect] in seen.body
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -194,3 +235,14 @@ async def test_headers_without_any_event_can_be_asked_for():
         server.board.put_faults([rule("hang", where=Where.AFTER_HEADERS, n=0)])
         seen = await ask_until_hung(server, "messages", stream=True)
         assert (seen.status, seen.body) == (200, b"")
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+@pytest.mark.parametrize("n", [None, 8, 60])
+async def test_a_character_can_be_cut_anywhere(dialect, n):
+    async with stand_in() as server:
+        server.board.put_faults([rule("truncated_utf8", n=n)])
+        seen = await ask(server, dialect, stream=True)
+        with pytest.raises(UnicodeDecodeError):
+            seen.body.decode()
+        assert tokens.count(seen.text) >= (n or 8)

@@ -118,7 +118,13 @@ async def test_the_list_of_models_has_the_shape_that_the_client_s_headers_ask_fo
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/v1/messages"), ("POST", "/v1/unheard-of"), ("PUT", "/v1/models")]
+    ("method", "path"),
+    [
+        ("GET", "/v1/messages"),
+        ("POST", "/v1/unheard-of"),
+        ("PUT", "/v1/models"),
+        ("GET", "/v1/responses/resp_1"),
+    ],
 )
 async def test_other_paths_are_not_there(method, path):
     async with stand_in() as server:
@@ -134,9 +140,10 @@ async def test_the_vendors_headers_are_there():
         assert first["anthropic-ratelimit-requests-reset"] == "2026-11-18T11:07:00Z"
         left = "anthropic-ratelimit-requests-remaining"
         assert int(first[left]) - int(second[left]) == 1
-        chat = (await ask(server, "chat_completions")).headers
-        assert chat["x-request-id"].startswith("req_")
-        assert chat["x-ratelimit-reset-tokens"] == "20s"
+        for dialect in ("chat_completions", "responses"):
+            openai = (await ask(server, dialect)).headers
+            assert openai["x-request-id"].startswith("req_")
+            assert openai["x-ratelimit-reset-tokens"] == "20s"
 
 
 async def test_ids_depend_on_the_prompt_and_the_number_of_the_attempt_alone():

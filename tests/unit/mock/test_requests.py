@@ -82,6 +82,7 @@ MESSAGES = {
     "top_k": ({"model": "claude-opus-4-7", "top_k": 5}, "`top_k` is deprecated for this model."),
     "temperature of 2": ({"model": OLD, "temperature": 2}, "temperature: range: 0..1"),
     "temperature with thought": ({"model": OLD, "temperature": 0.5, "thinking": {"type": "enabled", "budget_tokens": 1024}}, "`temperature` may only be set to 1 when thinking is enabled"),
+    "prefill with thought": ({"model": OLD, "thinking": {"type": "enabled", "budget_tokens": 1024}, "messages": [USER, {"role": "assistant", "content": "He"}]}, "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `text`. When `thinking` is enabled,"),
     "budget": ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive"'),
     "budget too small": ({"model": OLD, "thinking": {"type": "enabled", "budget_tokens": 1000}}, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"),
     "budget over max_tokens": ({"model": OLD, "thinking": {"type": "enabled", "budget_tokens": 2000}}, "`max_tokens` must be greater than `thinking.budget_tokens`."),
@@ -172,6 +173,88 @@ CHAT = {
 }  # fmt: skip
 
 
+R_FUNCTION = {"type": "function", "name": "get_weather", "parameters": SCHEMA}
+R_CALL = {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": "{}"}
+R_OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "fog"}
+REASONER = "gpt-5-mini"
+
+
+def r_part(role="user", **fields):
+    return {"input": [{"role": role, "content": [fields]}]}
+
+
+def r_format(**fields):
+    return {"text": {"format": {"type": "json_schema", "name": "a", "strict": True} | fields}}
+
+
+#: What is changed, what the refusal says, `param`, `code`: in the words that users of the API got.
+RESPONSES = {
+    "no model": ({"model": ABSENT}, "Missing required parameter: 'model'.", "model", "missing_required_parameter"),
+    "null as model": ({"model": None}, "Invalid type for 'model': expected a string, but got an object instead.", "model", "invalid_type"),
+    "empty model": ({"model": ""}, "The requested model '' does not exist.", "model", "model_not_found"),
+    "number as model": ({"model": 7}, "Invalid type for 'model': expected a string, but got an integer instead.", "model", "invalid_type"),
+    "no input": ({"input": ABSENT}, 'One of "input" or "previous_response_id"', None, "missing_required_parameter"),
+    "object as input": ({"input": {}}, "Invalid type for 'input': expected one of a string or array of input items, but got an object instead.", "input", "invalid_type"),
+    "text as an item": ({"input": ["hi"]}, "Invalid type for 'input[0]': expected an object, but got a string instead.", "input[0]", "invalid_type"),
+    "unknown role": ({"input": [{"role": "nobody", "content": "x"}]}, "Invalid value: 'nobody'. Supported values are: 'assistant', 'system', 'developer', and 'user'.", "input[0].role", "invalid_value"),
+    "unknown item": ({"input": [{"type": "smell"}]}, "Invalid value: 'smell'. Supported values are:", "input[0].type", "invalid_value"),
+    "item of no type": ({"input": [{"content": "x"}]}, "Missing required parameter: 'input[0].type'.", "input[0].type", "missing_required_parameter"),
+    "no content": ({"input": [{"role": "user"}]}, "Missing required parameter: 'input[0].content'.", "input[0].content", "missing_required_parameter"),
+    "unknown member": ({"input": [{"role": "user", "content": "x", "bogus": 1}]}, "Unknown parameter: 'input[0].bogus'.", "input[0].bogus", "unknown_parameter"),
+    "chat's part": (r_part(type="text", text="x"), "Invalid value: 'text'. Supported values are: 'input_text', 'input_image', 'output_text', 'refusal', 'input_file', 'computer_screenshot', and 'summary_text'.", "input[0].content[0].type", "invalid_value"),
+    "input by the assistant": (r_part("assistant", type="input_text", text="x"), "Invalid value: 'input_text'. Supported values are: 'output_text' and 'refusal'.", "input[0].content[0].type", "invalid_value"),
+    "part of no type": (r_part(text="x"), "Missing required parameter: 'input[0].content[0].type'.", "input[0].content[0].type", "missing_required_parameter"),
+    "image address": (r_part(type="input_image", image_url="iVBORw0KGgo"), "Expected a base64-encoded data URL with an image MIME type", "input[0].content[0].image_url", "invalid_value"),
+    "call without output": ({"input": [USER, R_CALL, USER]}, "No tool output found for function call call_1.", "input", None),
+    "output without call": ({"input": [USER, R_OUTPUT]}, "No tool call found for function call output with call_id call_1.", "input", None),
+    "reasoning without summary": ({"input": [USER, {"type": "reasoning", "id": "rs_1"}]}, "Missing required parameter: 'input[1].summary'.", "input[1].summary", "missing_required_parameter"),
+    "another's seal": ({"input": [USER, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAxyz"}, USER]}, "The encrypted content gAAA... could not be verified.", None, "invalid_encrypted_content"),
+    "chat's messages": ({"messages": [USER]}, "Unsupported parameter: 'messages'. In the Responses API, this parameter has moved to 'input'.", None, "unsupported_parameter"),
+    "chat's limit": ({"max_completion_tokens": 99}, "has moved to 'max_output_tokens'.", None, "unsupported_parameter"),
+    "chat's format": ({"response_format": {"type": "text"}}, "has moved to 'text.format'.", None, "unsupported_parameter"),
+    "unknown field": ({"seed": 1}, "Unknown parameter: 'seed'.", "seed", "unknown_parameter"),
+    "include_usage": ({"stream": True, "stream_options": {"include_usage": True}}, "Unknown parameter: 'stream_options.include_usage'.", "stream_options.include_usage", "unknown_parameter"),
+    "text as stream": ({"stream": "yes"}, "Invalid type for 'stream': expected a boolean, but got a string instead.", "stream", "invalid_type"),
+    "text as temperature": ({"temperature": "hot"}, "Invalid type for 'temperature': expected a decimal, but got a string instead.", "temperature", "invalid_type"),
+    "hot": ({"temperature": 3}, "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.", "temperature", "decimal_above_max_value"),
+    "temperature of a reasoner": ({"model": REASONER, "temperature": 0.5}, "Unsupported parameter: 'temperature' is not supported with this model.", "temperature", None),
+    "effort of another": ({"reasoning": {"effort": "low"}}, "Unsupported parameter: 'reasoning.effort' is not supported with this model.", "reasoning.effort", "unsupported_parameter"),
+    "unknown effort": ({"model": REASONER, "reasoning": {"effort": "bogus"}}, "Invalid value: 'bogus'. Supported values are: 'none', 'minimal', 'low', 'medium', 'high', 'xhigh', and 'max'.", "reasoning.effort", "invalid_value"),
+    "unknown of reasoning": ({"reasoning": {"bogus": 1}}, "Unknown parameter: 'reasoning.bogus'.", "reasoning.bogus", "unknown_parameter"),
+    "limit of 15": ({"max_output_tokens": 15}, "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 15 instead.", "max_output_tokens", "integer_below_min_value"),
+    "text as limit": ({"max_output_tokens": "x"}, "Invalid type for 'max_output_tokens': expected an integer, but got a string instead.", "max_output_tokens", "invalid_type"),
+    "truncation": ({"truncation": "bogus"}, "Invalid value: 'bogus'. Supported values are: 'auto' and 'disabled'.", "truncation", "invalid_value"),
+    "object as truncation": ({"truncation": {}}, "Invalid type for 'truncation': expected one of 'auto' or 'disabled', but got an object instead.", "truncation", "invalid_type"),
+    "include": ({"include": ["bogus.thing"]}, "Invalid value: 'bogus.thing'. Supported values are: 'file_search_call.results',", "include[0]", "invalid_value"),
+    "metadata": ({"metadata": "x"}, "Invalid type for 'metadata': expected a metadata object, but got a string instead.", "metadata", "invalid_type"),
+    "much metadata": ({"metadata": {f"k{i}": "v" for i in range(17)}}, "Expected an object with at most 16 properties, but got an object with 17 properties instead.", "metadata", "object_above_max_properties"),
+    "instructions": ({"instructions": 7}, "Invalid type for 'instructions': expected a string, but got an integer instead.", "instructions", "invalid_type"),
+    "an answer that is not kept": ({"previous_response_id": "resp_x"}, "Previous response with id 'resp_x' not found.", "previous_response_id", "previous_response_not_found"),
+    "in the background": ({"background": True}, "does not answer in the background", "background", None),
+    "text as tools": ({"tools": "x"}, "Invalid type for 'tools': expected an array of tools, but got a string instead.", "tools", "invalid_type"),
+    "chat's tool": ({"tools": [FUNCTION]}, "Missing required parameter: 'tools[0].name'.", "tools[0].name", "missing_required_parameter"),
+    "tool name": ({"tools": [R_FUNCTION | {"name": "get weather"}]}, "Invalid 'tools[0].name': string does not match pattern.", "tools[0].name", "invalid_value"),
+    "open strict tool": ({"tools": [R_FUNCTION | {"strict": True, "parameters": {"type": "object"}}]}, "'additionalProperties' is required", "tools[0].name", None),
+    "choice": ({"tools": [R_FUNCTION], "tool_choice": "bogus"}, "Invalid value: 'bogus'. Supported values are: 'none', 'auto', and 'required'.", "tool_choice", "invalid_value"),
+    "number as choice": ({"tool_choice": 7}, "Invalid type for 'tool_choice': expected one of an object or 'none', 'auto', or 'required', but got an integer instead.", "tool_choice", "invalid_type"),
+    "chat's choice": ({"tools": [R_FUNCTION], "tool_choice": {"type": "function", "function": {"name": "get_weather"}}}, "Missing required parameter: 'tool_choice.name'.", "tool_choice.name", "missing_required_parameter"),
+    "choice of no tool": ({"tools": [R_FUNCTION], "tool_choice": {"type": "function", "name": "b"}}, "Tool choice 'function' not found in 'tools' parameter.", "tool_choice", None),
+    "choice without tools": ({"tool_choice": "required"}, "Tool choice 'required' must be specified with 'tools' parameter.", "tool_choice", None),
+    "no json": ({"text": {"format": {"type": "json_object"}}}, "Response input messages must contain the word 'json' in some form", "text.format", None),
+    "unknown format": ({"text": {"format": {"type": "xml"}}}, "Invalid value: 'xml'. Supported values are: 'json_object', 'json_schema', and 'text'.", "text.format.type", "invalid_value"),
+    "chat's schema": ({"text": {"format": {"type": "json_schema", "json_schema": {}}}}, "Missing required parameter: 'text.format.name'.", "text.format.name", "missing_required_parameter"),
+    "open strict schema": (r_format(schema={"type": "object", "properties": {}}), "In context=(), 'additionalProperties' is required to be supplied and to be false.", "text.format.schema", "invalid_json_schema"),
+    "long input": ({"input": "word " * 129_000}, "Your input exceeds the context window of this model.", "input", "context_length_exceeded"),
+    # Of two faults the API names the one that it comes upon first.
+    "model before fields": ({"model": ABSENT, "bogus": 1}, "Missing required parameter: 'model'.", "model", "missing_required_parameter"),
+    "fields before input": ({"input": 7, "bogus": 1}, "Unknown parameter: 'bogus'.", "bogus", "unknown_parameter"),
+    "input before the rest": ({"input": 7, "truncation": "bogus"}, "Invalid type for 'input'", "input", "invalid_type"),
+    "tools before text": ({"tools": "x", "text": "x"}, "Invalid type for 'tools'", "tools", "invalid_type"),
+    "shape before state": ({"previous_response_id": "resp_x", "truncation": "bogus"}, "Invalid value: 'bogus'.", "truncation", "invalid_value"),
+    "state before support": ({"model": REASONER, "previous_response_id": "resp_x", "temperature": 0.5}, "Previous response with id", "previous_response_id", "previous_response_not_found"),
+}  # fmt: skip
+
+
 def changed(dialect, change):
     body = body_for(dialect)
     return {k: v for k, v in {**body, **change}.items() if v is not ABSENT}
@@ -201,6 +284,34 @@ async def test_chat_completions_refuses(name):
         assert error["type"] == "invalid_request_error"
         assert words in error["message"]
         assert (error["param"], error["code"]) == (param, code)
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+async def test_responses_refuses(name):
+    change, words, param, code = RESPONSES[name]
+    async with stand_in() as server:
+        seen = await exchange(server, request_bytes("/v1/responses", changed("responses", change)))
+        assert seen.status == 400
+        error = seen.json["error"]
+        assert error["type"] == "invalid_request_error"
+        assert words in error["message"]
+        assert (error["param"], error["code"]) == (param, code)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"conversation": "conv_x"}, "Conversation with id 'conv_x' not found."),
+        ({"conversation": {"id": "conv_x"}}, "Conversation with id 'conv_x' not found."),
+        ({"prompt": {"id": "pmpt_x"}, "input": ABSENT}, "Prompt with id 'pmpt_x' not found."),
+        ({"input": [{"type": "item_reference", "id": "msg_x"}]}, "Item with id 'msg_x' not found."),
+    ],
+)
+async def test_responses_finds_nothing_that_it_would_have_to_remember(change, words):
+    async with stand_in() as server:
+        seen = await exchange(server, request_bytes("/v1/responses", changed("responses", change)))
+        assert seen.status == 404
+        assert words in seen.json["error"]["message"]
 
 
 #: What must go through, lest the stand-in be stricter than the vendor.
@@ -233,6 +344,24 @@ TAKEN = {
         {"tools": [FUNCTION], "tool_choice": "required", "parallel_tool_calls": False},
         {"response_format": {"type": "text"}},
     ],
+    "responses": [
+        {"input": "hello"},
+        {"input": [{"role": "developer", "content": "Be kind."}, USER], "instructions": "Be brief."},
+        {"input": [{"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": "Hi", "annotations": []}]}, USER]},
+        {"input": [USER, R_CALL, R_OUTPUT], "tools": [R_FUNCTION]},
+        {"input": [USER, R_CALL, R_OUTPUT | {"output": [{"type": "input_text", "text": "fog"}]}]},
+        {"input": [USER, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": sign("so")}, R_CALL, R_OUTPUT]},
+        {"input": [USER, {"role": "assistant", "content": "He"}]},
+        r_part(type="input_image", image_url=f"data:image/png;base64,{PNG}", detail="auto"),
+        {"model": "gpt-5.2", "temperature": 0.4, "max_output_tokens": 16},
+        {"model": "o3", "reasoning": {"effort": "high", "summary": "auto"}, "temperature": 1},
+        {"model": "meta-llama/Llama-3", "top_k": 5, "max_output_tokens": 9},
+        {"tools": [R_FUNCTION, {"type": "web_search"}], "tool_choice": "required", "parallel_tool_calls": False},
+        {"tools": [R_FUNCTION], "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": []}},
+        {"text": {"format": {"type": "text"}, "verbosity": "low"}, "store": False, "metadata": {"a": "b"}},
+        {"include": ["reasoning.encrypted_content"], "truncation": "auto", "user": "u"},
+        {"stream": True, "stream_options": {"include_obfuscation": False}},
+    ],
 }  # fmt: skip
 
 
@@ -244,18 +373,23 @@ async def test_what_the_vendor_takes_is_taken(dialect, change):
 
 
 @pytest.mark.parametrize(
-    ("path", "model"), [("/v1/messages", "gpt-5.2"), ("/v1/chat/completions", "claude-sonnet-5")]
+    ("dialect", "model", "status"),
+    [
+        ("messages", "gpt-5.2", 404),
+        ("chat_completions", "claude-sonnet-5", 404),
+        ("responses", "claude-sonnet-5", 400),
+    ],
 )
-async def test_the_other_vendor_s_model_is_not_there(path, model):
-    dialect = "messages" if "messages" in path else "chat_completions"
+async def test_the_other_vendor_s_model_is_not_there(dialect, model, status):
     async with stand_in() as server:
-        seen = await exchange(server, request_bytes(path, changed(dialect, {"model": model})))
-        assert seen.status == 404
+        data = request_bytes(PATHS[dialect], changed(dialect, {"model": model}))
+        seen = await exchange(server, data)
+        assert seen.status == status
         assert model in seen.json["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff"])
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", PATHS.values())
 async def test_a_body_that_is_no_json_object_is_refused(path, body):
     async with stand_in() as server:
         seen = await exchange(server, request_bytes(path, body))
@@ -285,18 +419,19 @@ async def test_messages_wants_a_key_and_a_version():
         assert sdk.status == 200
 
 
-async def test_chat_completions_wants_a_bearer_key():
-    body = body_for("chat_completions")
+@pytest.mark.parametrize("dialect", ["chat_completions", "responses"])
+async def test_openai_wants_a_bearer_key(dialect):
+    body, path = body_for(dialect), PATHS[dialect]
     async with stand_in() as server:
-        none = await exchange(server, request_bytes("/v1/chat/completions", body, key=""))
+        none = await exchange(server, request_bytes(path, body, key=""))
         assert none.status == 401
         assert none.json["error"]["message"].startswith("You didn't provide an API key.")
         other = [("x-api-key", KEY)]
-        wrong = request_bytes("/v1/chat/completions", body, key="", headers=other)
+        wrong = request_bytes(path, body, key="", headers=other)
         assert (await exchange(server, wrong)).status == 401
 
 
-@pytest.mark.parametrize("dialect", ["messages", "chat_completions"])
+@pytest.mark.parametrize("dialect", PATHS)
 async def test_a_revoked_key_is_refused_and_others_are_not(dialect):
     async with stand_in() as server:
         server.board.put_revoked(["abcd"])

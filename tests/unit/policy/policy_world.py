@@ -1,7 +1,8 @@
-"""A world without sockets for the tests of this folder: real health, a real budget, a clock.
+"""A world without sockets for the tests of this folder: real health, real budgets, a clock.
 
 `Life` is one request in it. It does with `Delivery`'s decisions what whoever serves a request must
-do (tell health and the budget), and holds every step against the table of transitions.
+do (tell health, the budgets and the latencies), and holds every step to the table of transitions
+and to what each decision promises.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,22 +13,22 @@ import msgspec
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.core.outcomes import Result
 from understudy.policy.breaker import Board
-from understudy.policy.budget import RetryBudget
-from understudy.policy.delivery import (
-    TRANSITIONS,
-    Abandon,
+from understudy.policy.budget import HedgeBudget, RetryBudget
+from understudy.policy.decisions import (
     Break,
     Decision,
-    Delivery,
+    Ended,
     Finish,
-    Happening,
     Limits,
     Refuse,
     Start,
-    State,
+    Surroundings,
     Wait,
 )
+from understudy.policy.delivery import Delivery
+from understudy.policy.latency import Latencies
 from understudy.policy.targets import Plan, Target
+from understudy.policy.transitions import TRANSITIONS, Happening, State
 
 #: No round number, so that sums of moments are not exact by luck.
 NOW = 86_400.3
@@ -36,6 +37,10 @@ WALL = 1_800_000_000.0
 CALENDAR = 1e-6
 
 ENDED = {State.SUCCEEDED, State.FAILED, State.CANCELLED}
+#: Nothing runs: a retry is promised.
+RESTING = {State.WAITING, State.PAUSED}
+#: Codes of faults by which an attempt was given up that might have answered later.
+GIVEN_UP = {"first_token_timeout", "answer_timeout"}
 
 
 def target(key: str, tier: str = "same", operations: tuple[str, ...] = ("messages",)) -> Target:
@@ -89,7 +94,7 @@ def named(end: Fault | Result) -> str:
 
 
 class World:
-    """What requests share: the clock, health, the budget, and chance (0.5 by default)."""
+    """What requests share: the clock, health, budgets, latencies, and chance (0.5 by default)."""
 
     def __init__(self, draws: Iterator[float] | None = None, now: float = NOW) -> None:
         self.now = now
@@ -97,6 +102,18 @@ class World:
         self.draw: Callable[[], float] = lambda: next(draws)
         self.board = Board(self.draw)
         self.budget = RetryBudget()
+        self.hedges = HedgeBudget()
+        self.pace = Latencies()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(
+            health=self.board,
+            budget=self.budget,
+            hedges=self.hedges,
+            pace=self.pace,
+            draw=self.draw,
+        )
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
@@ -123,9 +140,48 @@ class World:
                 self.attempt(where, fault(kind))
         assert self.board.obstacle(where, self.now) is not None
 
+    def grow_busy(self, where: Target, requests: int = 100) -> None:
+        """Others ask the target as often: what a share of first attempts is a share of."""
+        for _ in range(requests):
+            self.budget.first(where.key, self.now)
+            self.hedges.first(where.key, self.now)
+
+    def learn(
+        self, where: Target, seconds: float, attempts: int = 1000, *, stream: bool = True
+    ) -> None:
+        """The target answers as many others, each after `seconds`."""
+        for _ in range(attempts):
+            self.pace.observe(where.key, seconds, self.now, stream=stream)
+
+
+class Answer:
+    """What shows of the answer under way (`understudy.policy.decisions.Stream`)."""
+
+    def __init__(self) -> None:
+        self.heard_at = self.progressed_at = 0.0
+        self.progress = 0
+        #: What the caller has; None: it holds what no other target can go on from.
+        self.characters: int | None = 0
+
+    def standing(self) -> int | None:
+        return self.characters
+
+    def begins(self, now: float) -> None:
+        """Another attempt's."""
+        self.heard_at = self.progressed_at = now
+        self.progress = 0
+
+    def comes(self, now: float, size: int) -> None:
+        """Content, in events of `size` bytes."""
+        self.heard_at = self.progressed_at = now
+        self.progress += size
+
 
 class Life:
-    """One request in a world."""
+    """One request in a world.
+
+    Of several attempts under way `content`, `whole` and `fault` mean the first, unless told.
+    """
 
     def __init__(
         self, world: World, targets: tuple[Target, ...], *, seconds: float = 120.0, **limits: object
@@ -133,14 +189,15 @@ class Life:
         defaults = {"first_token": 10.0, "idle": 30.0, "attempts": 3, "stream": True}
         self.world = world
         self.limits = Limits(deadline=world.now + seconds, **(defaults | limits))
-        self.delivery = Delivery(
-            Plan(targets=targets), self.limits, world.board, world.budget, world.draw, WALL
-        )
+        self.delivery = Delivery(Plan(targets=targets), self.limits, world.surroundings, WALL)
+        self.answer = Answer()
         self.decisions: list[Decision] = []
         self.starts: list[Start] = []
+        #: The attempts under way.
+        self.running: list[Start] = []
+        #: The caller has something.
+        self.has_sent = False
         self.transitions: list[tuple[State, Happening, State]] = []
-        self.last_activity = 0.0
-        self._running: Start | None = None
         self._promised: str | None = None
 
     # -- what happens: each gives the decisions that follow -----------------------------------
@@ -148,16 +205,57 @@ class Life:
     def begin(self) -> tuple[Decision, ...]:
         return self._step(Happening.BEGUN, lambda: self.delivery.begin(self.world.now))
 
-    def content(self) -> tuple[Decision, ...]:
-        self.last_activity = self.world.now
-        return self._step(Happening.CONTENT, lambda: self.delivery.content(self.world.now) or ())
+    def content(self, start: Start | None = None, size: int = 200) -> tuple[Decision, ...]:
+        """The attempt has content; nothing of it is sent yet."""
+        start, now, world = start or self._first, self.world.now, self.world
 
-    def whole(self) -> tuple[Decision, ...]:
-        return self._step(Happening.WHOLE, lambda: self.delivery.whole(self.world.now))
+        def event() -> tuple[Decision, ...]:
+            lost = self.delivery.content(start, now)
+            self.answer.begins(now)
+            self.answer.comes(now, size)
+            world.pace.observe(start.target.key, now - start.began, now, stream=True)
+            for decision in lost:
+                loser = decision.start
+                seconds = now - loser.began
+                world.pace.observe_at_least(loser.target.key, seconds, now, stream=True)
+            return lost
 
-    def fault(self, what: Kind | Fault) -> tuple[Decision, ...]:
+        return self._step(Happening.CONTENT, event)
+
+    def sent(self) -> None:
+        """The content goes out: the commit point."""
+
+        def event() -> tuple[Decision, ...]:
+            self.delivery.sent()
+            self.has_sent = True
+            return ()
+
+        self._step(Happening.SENT, event)
+
+    def stream(self, start: Start | None = None, characters: int = 10) -> tuple[Decision, ...]:
+        """The attempt has content, and its first characters go to the caller."""
+        decisions = self.content(start)
+        self.sent()
+        self._reaches_caller(characters)
+        return decisions
+
+    def more(self, characters: int = 10, size: int = 200) -> None:
+        """The answer under way goes on. Nobody asks the machine about it."""
+        self.answer.comes(self.world.now, size)
+        self._reaches_caller(characters)
+
+    def ping(self) -> None:
+        """The provider gives a sign of life."""
+        self.answer.heard_at = self.world.now
+
+    def whole(self, start: Start | None = None) -> tuple[Decision, ...]:
+        start, now = start or self._first, self.world.now
+        return self._step(Happening.WHOLE, lambda: self.delivery.whole(start, now))
+
+    def fault(self, what: Kind | Fault, start: Start | None = None) -> tuple[Decision, ...]:
         seen = fault(what) if isinstance(what, Kind) else what
-        return self._step(Happening.FAULT, lambda: self.delivery.fault(seen, self.world.now))
+        start, now, answer = start or self._first, self.world.now, self.answer
+        return self._step(Happening.FAULT, lambda: self.delivery.fault(start, seen, now, answer))
 
     def due(self) -> tuple[Decision, ...]:
         """Time passes until the machine wants to be asked, and it is asked at that very moment."""
@@ -165,8 +263,12 @@ class Life:
         return self.tick()
 
     def tick(self) -> tuple[Decision, ...]:
-        now, heard = self.world.now, self.last_activity
-        return self._step(Happening.DUE, lambda: self.delivery.timer(now, heard))
+        now, answer = self.world.now, self.answer
+        was_due = now >= self.delivery.due
+        decisions = self._step(Happening.DUE, lambda: self.delivery.timer(now, answer))
+        if was_due and not decisions:
+            assert self.delivery.due > now, "it would be asked again for ever"
+        return decisions
 
     def gone(self) -> tuple[Decision, ...]:
         return self._step(Happening.GONE, lambda: self.delivery.gone(self.world.now))
@@ -185,6 +287,14 @@ class Life:
     def last(self) -> Decision:
         return self.decisions[-1]
 
+    @property
+    def _first(self) -> Start:
+        return self.running[0] if self.running else self.starts[-1]
+
+    def _reaches_caller(self, characters: int) -> None:
+        if self.answer.characters is not None:
+            self.answer.characters += characters
+
     # -- the work of whoever serves it --------------------------------------------------------
 
     def _step(
@@ -195,43 +305,72 @@ class Life:
         after = self.state
         self.transitions.append((before, happening, after))
         assert after in TRANSITIONS[before][happening], f"{before} -{happening}-> {after}"
-        self._observe()
         for decision in decisions:
             self._carry_out(decision)
+            self.decisions.append(decision)
         if after in ENDED:
             # Also where nothing had to be done: a caller that left during a wait.
             self._forget_promise()
-        self.decisions += decisions
+        self._check_what_runs()
         return decisions
 
-    def _observe(self) -> None:
-        """An attempt that has ended is told to those who read outcomes."""
-        start = self._running
-        if start is None or start.attempt.result is None:
-            return
-        self._running = None
-        world, attempt = self.world, start.attempt
-        if start.retry:
-            world.budget.retried(start.target.key)
-        world.board.ended(start.target, attempt.result, attempt.fault, world.now, start.began)
+    def _check_what_runs(self) -> None:
+        """Every attempt is told to be over, once; two at a time at most; none beyond the end."""
+        under_way = [start.attempt for start in self.running]
+        assert under_way == [a for a in self.delivery.attempts if a.result is None]
+        assert len(under_way) <= 2
+        assert (not under_way) is (self.state in ENDED | RESTING | {State.CHOOSING})
 
     def _carry_out(self, decision: Decision) -> None:
         world = self.world
         match decision:
             case Start(where, _, retry):
-                self._promised = None
-                self._running = decision
-                self.starts.append(decision)
-                world.board.started(where, world.now)
-                if not retry:
-                    world.budget.first(where.key, world.now)
+                if retry:
+                    assert self._promised == where.key, "a retry that nobody promised"
+                    self._promised = None
+                else:
+                    self._forget_promise()
+                self._begin_attempt(decision)
+            case Ended(start):
+                self._end_attempt(start)
             case Wait(where):
+                assert world.budget.allows(where.key, world.now), "a retry beyond the budget"
                 self._promised = where.key
                 world.budget.retry(where.key, world.now)
-            case Refuse() | Break() | Finish():
-                self._forget_promise()
-            case Abandon():
+            case Refuse():
+                assert not self.has_sent, "a refusal after the first content"
+            case Break():
+                assert self.has_sent, "a break before the first content"
+            case Finish():
                 pass
+
+    def _begin_attempt(self, start: Start) -> None:
+        world, key = self.world, start.target.key
+        world.board.started(start.target, world.now)
+        if start.hedge:
+            (slow,) = self.running
+            world.hedges.hedged(slow.target.key, world.now)
+        else:
+            assert not self.running
+            self.answer.begins(world.now)
+            if not start.retry:
+                world.budget.first(key, world.now)
+                world.hedges.first(key, world.now)
+        self.starts.append(start)
+        self.running.append(start)
+
+    def _end_attempt(self, start: Start) -> None:
+        """Tell those who read outcomes."""
+        world, attempt = self.world, start.attempt
+        assert any(start is running for running in self.running), "it has ended before"
+        self.running = [running for running in self.running if running is not start]
+        assert attempt.result is not None
+        if start.retry:
+            world.budget.retried(start.target.key)
+        world.board.ended(start.target, attempt.result, attempt.fault, world.now, start.began)
+        if attempt.fault is not None and attempt.fault.code in GIVEN_UP:
+            key, seconds = start.target.key, world.now - start.began
+            world.pace.observe_at_least(key, seconds, world.now, stream=self.limits.stream)
 
     def _forget_promise(self) -> None:
         if self._promised is not None:

@@ -2,17 +2,10 @@
 
 import pytest
 
-from understudy.core.faults import Kind, Scope
+from understudy.core.faults import Kind, Remedy, Scope
 from understudy.core.outcomes import RequestOutcome, Result
-from understudy.policy.delivery import (
-    Abandon,
-    Break,
-    Finish,
-    Refuse,
-    Start,
-    State,
-    Wait,
-)
+from understudy.policy.decisions import Break, Ended, Finish, Refuse, Start, Wait
+from understudy.policy.transitions import State
 from unit.policy.policy_world import TYPICAL, WALL, Life, World, fault, target
 
 PRIMARY = target("anthropic@main/sonnet")
@@ -61,10 +54,9 @@ def test_a_table_of_kinds_leaves_none_out():
 def test_a_request_begins_at_the_first_target_and_ends_with_its_terminal_signal(world):
     life = begun(world, PRIMARY, OTHER)
     world.pass_by(2.0)
-    assert life.content() == ()
+    assert life.stream() == ()
     world.pass_by(3.0)
-    (decision,) = life.whole()
-    assert isinstance(decision, Finish)
+    assert life.whole() == (Ended(life.starts[0]), Finish())
     assert life.delivery.outcome is RequestOutcome.SUCCEEDED
     (attempt,) = life.delivery.attempts
     assert attempt.target == "anthropic/sonnet"
@@ -73,6 +65,7 @@ def test_a_request_begins_at_the_first_target_and_ends_with_its_terminal_signal(
     assert (attempt.first_content_ms, attempt.ended_ms) == (2000.0, 5000.0)
     assert attempt.result is Result.CONTENT
     assert attempt.fault is None
+    assert attempt.from_char == 0
 
 
 def test_a_whole_answer_without_a_stream_shows_all_its_content_at_its_end(world):
@@ -85,7 +78,7 @@ def test_a_whole_answer_without_a_stream_shows_all_its_content_at_its_end(world)
 
 def test_content_alone_is_no_success(world):
     life = begun(world, PRIMARY)
-    life.content()
+    life.stream()
     assert life.delivery.outcome is None
     assert life.delivery.attempts[0].result is None
 
@@ -96,7 +89,8 @@ def test_content_alone_is_no_success(world):
 @pytest.mark.parametrize("kind", Kind)
 def test_a_fault_at_the_first_target_moves_on_unless_it_is_the_callers(world, kind):
     life = begun(world, PRIMARY, OTHER)
-    (decision,) = life.fault(kind)
+    ended, decision = life.fault(kind)
+    assert ended == Ended(life.starts[0])
     if kind in GIVEN_BACK:
         assert refusal(life).is_callers
         assert life.tried == [PRIMARY.key]
@@ -111,7 +105,7 @@ def test_a_fault_at_the_first_target_moves_on_unless_it_is_the_callers(world, ki
 @pytest.mark.parametrize("kind", Kind)
 def test_a_fault_at_the_only_target(world, kind):
     life = begun(world, PRIMARY)
-    (decision,) = life.fault(kind)
+    _, decision = life.fault(kind)
     if kind in PASSES:
         assert decision == Wait(PRIMARY)
         return
@@ -125,7 +119,7 @@ def test_a_fault_at_the_only_target(world, kind):
 def test_a_fault_at_the_last_target_goes_back_to_one_that_may_have_recovered(world, kind):
     life = begun(world, PRIMARY, OTHER)
     life.fault(Kind.OUTAGE)
-    (decision,) = life.fault(kind)
+    _, decision = life.fault(kind)
     if kind in GIVEN_BACK:
         assert refusal(life).is_callers
     else:
@@ -142,15 +136,29 @@ def test_the_number_of_attempts_is_bounded_whatever_the_fault(world, kind):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_after_the_first_content_every_fault_is_an_error_inside_the_stream(world, kind):
+def test_where_nothing_is_continued_a_fault_after_the_first_content_ends_the_stream(world, kind):
     life = begun(world, PRIMARY, OTHER)
-    life.content()
-    (decision,) = life.fault(kind)
+    life.stream()
+    _, decision = life.fault(kind)
     assert isinstance(decision, Break)
     assert decision.verdict.fault == fault(kind)
     assert life.delivery.outcome is RequestOutcome.FAILED
     assert life.tried == [PRIMARY.key]
     assert life.delivery.attempts[0].result is Result.FAULT
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_content_that_was_held_back_leaves_every_way_open(world, kind):
+    # Half a tool call, half a JSON document: the caller has nothing of it.
+    life = begun(world, PRIMARY, OTHER)
+    life.content()
+    _, decision = life.fault(kind)
+    if kind in GIVEN_BACK:
+        assert refusal(life).is_callers
+        return
+    assert isinstance(decision, Start)
+    assert (decision.target, decision.attempt.from_char) == (OTHER, 0)
+    assert life.state is State.ATTEMPTING
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -264,15 +272,14 @@ def test_what_does_not_pass_by_itself_is_never_retried_at_the_same_target(world,
 def test_a_hard_quota_does_not_delay_the_fallback(world):
     life = begun(world, PRIMARY, OTHER)
     began = world.now
-    (decision,) = life.fault(fault(Kind.ACCOUNT, status=429, retry_after=86_400.0))
+    decision = life.fault(fault(Kind.ACCOUNT, status=429, retry_after=86_400.0))[-1]
     assert isinstance(decision, Start)
     assert decision.began == began
 
 
 def test_a_rate_limit_does_not_delay_the_fallback(world):
     life = begun(world, PRIMARY, OTHER)
-    (decision,) = life.fault(fault(Kind.THROTTLED, retry_after=30.0))
-    assert isinstance(decision, Start)
+    assert isinstance(life.fault(fault(Kind.THROTTLED, retry_after=30.0))[-1], Start)
 
 
 def test_a_fallback_that_fails_too_does_not_throw_away_the_rest_of_the_chain(world):
@@ -280,7 +287,7 @@ def test_a_fallback_that_fails_too_does_not_throw_away_the_rest_of_the_chain(wor
     life.fault(Kind.OVERLOAD)
     life.fault(Kind.TRUNCATED)
     assert life.tried == [PRIMARY.key, BACKUP.key, OTHER.key]
-    life.content()
+    life.stream()
     life.whole()
     assert life.delivery.outcome is RequestOutcome.SUCCEEDED
 
@@ -305,14 +312,85 @@ def test_when_everything_is_open_the_caller_hears_when_to_come_back(world):
     assert verdict.retry_after == pytest.approx(15.0)
 
 
+# -- a fault that says how the request would fit ----------------------------------------------
+
+
+def misfit(remedy=Remedy.WITHOUT_THINKING):
+    return fault(Kind.ADAPTABLE, code="signature", remedy=remedy)
+
+
+def test_the_same_target_is_asked_once_more_without_what_it_could_not_take(world):
+    life = begun(world, PRIMARY, OTHER)
+    began = world.now
+    ended, start = life.fault(misfit())
+    assert ended == Ended(life.starts[0])
+    assert (start.target, start.began) == (PRIMARY, began)
+    assert start.attempt.why == "again, without past thinking"
+    # No retry: it waits for nothing, and is not charged to the budget of retries.
+    assert start.retry is False
+    life.stream()
+    life.whole()
+    assert life.delivery.outcome is RequestOutcome.SUCCEEDED
+
+
+def test_a_remedy_that_does_not_help_is_not_taken_twice(world):
+    life = begun(world, PRIMARY, OTHER, attempts=5)
+    life.fault(misfit())
+    life.fault(misfit())
+    assert life.tried == [PRIMARY.key, PRIMARY.key, OTHER.key]
+
+
+def test_two_things_that_do_not_fit_are_both_mended(world):
+    life = begun(world, PRIMARY, OTHER, attempts=5)
+    life.fault(misfit())
+    life.fault(misfit(Remedy.WITHOUT_PREFILL))
+    assert life.tried == [PRIMARY.key] * 3
+    assert life.starts[-1].attempt.why == "again, without prefill"
+
+
+def test_each_target_may_take_a_remedy_of_its_own(world):
+    life = begun(world, PRIMARY, OTHER, attempts=5)
+    life.fault(misfit())
+    life.fault(Kind.OUTAGE)
+    life.fault(misfit())
+    assert life.tried == [PRIMARY.key, PRIMARY.key, OTHER.key, OTHER.key]
+
+
+def test_a_remedy_counts_as_an_attempt(world):
+    life = begun(world, PRIMARY, OTHER, attempts=1)
+    life.fault(misfit())
+    assert refusal(life).fault == misfit()
+    assert life.tried == [PRIMARY.key]
+
+
+def test_a_remedy_is_not_begun_at_the_deadline(world):
+    life = begun(world, PRIMARY, OTHER, seconds=5.0)
+    world.pass_by(5.0)
+    life.fault(misfit())
+    assert refusal(life).status == 504
+
+
+def test_a_mended_attempt_that_fails_in_passing_is_retried_like_any_other(world):
+    life = begun(world, PRIMARY)
+    life.fault(misfit())
+    assert life.fault(Kind.OUTAGE)[-1] == Wait(PRIMARY)
+
+
+def test_a_remedy_neither_needs_nor_spends_the_retry_budget(world):
+    for _ in range(3):
+        world.budget.retry(PRIMARY.key, world.now)
+    life = begun(world, PRIMARY)
+    life.fault(misfit())
+    assert life.tried == [PRIMARY.key] * 2
+
+
 # -- a caller who leaves ----------------------------------------------------------------------
 
 
 def test_a_caller_who_leaves_ends_the_attempt_at_once(world):
     life = begun(world, PRIMARY, OTHER)
     world.pass_by(1.0)
-    (decision,) = life.gone()
-    assert isinstance(decision, Abandon)
+    assert life.gone() == (Ended(life.starts[0]),)
     assert life.delivery.outcome is RequestOutcome.CANCELLED
     (attempt,) = life.delivery.attempts
     assert (attempt.result, attempt.fault, attempt.ended_ms) == (Result.CANCELLED, None, 1000.0)
@@ -320,13 +398,12 @@ def test_a_caller_who_leaves_ends_the_attempt_at_once(world):
 
 def test_a_caller_who_leaves_ends_the_stream_at_once(world):
     life = begun(world, PRIMARY)
-    life.content()
-    (decision,) = life.gone()
-    assert isinstance(decision, Abandon)
+    life.stream()
+    assert life.gone() == (Ended(life.starts[0]),)
     assert life.delivery.attempts[0].result is Result.CANCELLED
 
 
-def test_a_caller_who_leaves_while_nothing_runs_leaves_nothing_to_abandon(world):
+def test_a_caller_who_leaves_while_nothing_runs_leaves_nothing_to_end(world):
     life = begun(world, PRIMARY)
     life.fault(Kind.OUTAGE)
     assert life.gone() == ()
@@ -340,7 +417,7 @@ def test_a_caller_who_leaves_while_nothing_runs_leaves_nothing_to_abandon(world)
 def test_a_provider_that_fails_in_the_middle_of_its_streams_is_noticed(world):
     for _ in range(5):
         life = begun(world, PRIMARY)
-        life.content()
+        life.stream()
         life.fault(Kind.TRUNCATED)
     assert world.board.obstacle(PRIMARY, world.now) is not None
 
@@ -359,7 +436,7 @@ def test_callers_with_a_tiny_deadline_do_not_bench_a_target_for_everyone(world):
 def test_callers_who_leave_do_not_bench_a_target(world):
     for _ in range(20):
         life = begun(world, PRIMARY)
-        life.content()
+        life.stream()
         life.gone()
     assert world.board.obstacle(PRIMARY, world.now) is None
 

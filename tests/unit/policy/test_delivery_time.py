@@ -1,15 +1,14 @@
-"""How a request spends its time: patience with an attempt, waits between attempts, one deadline."""
-
-from itertools import chain, repeat
+"""How a request spends its time: patience with an attempt, and one deadline."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.core.faults import Kind
+from understudy.core.faults import Fault, Kind, Scope
 from understudy.core.outcomes import RequestOutcome, Result
-from understudy.policy.delivery import Abandon, Break, Refuse, Start, State, Wait
-from unit.policy.policy_world import CALENDAR, NOW, WALL, Life, World, fault, target
+from understudy.policy.decisions import Break, Ended, Refuse, Start
+from understudy.policy.transitions import State
+from unit.policy.policy_world import CALENDAR, NOW, Life, World, target
 
 PRIMARY = target("anthropic@main/sonnet")
 OTHER = target("openai@main/gpt")
@@ -42,8 +41,8 @@ def verdict_of(life: Life):
 def test_a_stream_without_content_in_time_gives_way_to_the_next_target(world):
     life = begun(world, PRIMARY, OTHER, first_token=10.0)
     assert life.delivery.due == NOW + 10.0
-    abandon, start = life.due()
-    assert isinstance(abandon, Abandon)
+    ended, start = life.due()
+    assert ended == Ended(life.starts[0])
     assert isinstance(start, Start)
     assert start.target == OTHER
     attempt = life.delivery.attempts[0]
@@ -64,7 +63,7 @@ def test_a_target_that_had_all_of_its_time_is_slow_whatever_the_rounding(now, fi
 def test_content_at_the_last_moment_is_in_time(world):
     life = begun(world, PRIMARY, OTHER)
     world.now = life.delivery.due
-    life.content()
+    life.stream()
     assert life.state is State.COMMITTED
     assert life.delivery.due == world.now + 30.0
 
@@ -72,54 +71,116 @@ def test_content_at_the_last_moment_is_in_time(world):
 def test_a_stream_that_begins_late_is_looked_at_no_later_than_its_deadline(world):
     life = begun(world, PRIMARY, seconds=20.0)
     world.pass_by(9.0)
-    life.content()
+    life.stream()
     assert life.delivery.due == life.limits.deadline
+
+
+def test_content_that_is_held_back_is_content(world):
+    life = begun(world, PRIMARY, OTHER)
+    life.content()
+    world.pass_by(20.0)
+    assert life.tick() == ()
+    assert life.tried == [PRIMARY.key]
+    assert life.state is State.ATTEMPTING
+
+
+# -- patience with a stream that has begun ----------------------------------------------------
 
 
 def test_a_stream_that_goes_on_is_left_alone(world):
     life = begun(world, PRIMARY)
-    life.content()
+    life.stream()
     for _ in range(3):
         world.pass_by(20.0)
-        life.last_activity = world.now
+        life.more()
         world.now = life.delivery.due
         assert life.tick() == ()
-        assert life.delivery.due == min(life.last_activity + 30.0, life.limits.deadline)
+        assert life.delivery.due == min(life.answer.heard_at + 30.0, life.limits.deadline)
     assert life.state is State.COMMITTED
+
+
+def broken(life: Life, decisions) -> Fault:
+    """The fault that a stream under way was given up for."""
+    ended, decision = decisions
+    assert ended == Ended(life.starts[0])
+    assert isinstance(decision, Break)
+    assert decision.verdict.status == 503
+    assert life.tried == [PRIMARY.key]
+    attempt = life.delivery.attempts[0]
+    assert (attempt.result, attempt.fault) == (Result.FAULT, decision.verdict.fault)
+    assert (attempt.fault.kind, attempt.fault.scope) == (Kind.SLOW, Scope.MODEL)
+    return attempt.fault
 
 
 def test_a_stream_that_falls_silent_ends_in_an_error_and_not_as_a_success(world):
     life = begun(world, PRIMARY, OTHER, idle=30.0)
-    life.content()
-    abandon, decision = life.due()
-    assert isinstance(abandon, Abandon)
-    assert isinstance(decision, Break)
-    attempt = life.delivery.attempts[0]
-    assert (attempt.fault.kind, attempt.fault.code) == (Kind.SLOW, "idle_timeout")
-    assert attempt.ended_ms == pytest.approx(30_000.0)
-    assert life.tried == [PRIMARY.key]
+    life.stream()
+    assert broken(life, life.due()).code == "idle_timeout"
+    assert life.delivery.attempts[0].ended_ms == pytest.approx(30_000.0)
 
 
-@given(now=st.floats(0.0, 1e9), idle=st.floats(0.05, 300.0))
-@settings(deadline=None)
-def test_a_silent_stream_is_given_up_at_the_very_moment_that_was_asked_for(now, idle):
+def test_a_stream_that_falls_silent_early_is_to_blame_as_well(world):
+    # Its time to the first content has nothing to do with it any more.
+    life = begun(world, PRIMARY, idle=2.0, first_token=40.0)
+    world.pass_by(1.0)
+    life.stream()
+    assert broken(life, life.due()).code == "idle_timeout"
+    assert world.now == pytest.approx(NOW + 3.0)
+
+
+def test_signs_of_life_alone_do_not_keep_a_stream_alive_for_ever(world):
+    life = begun(world, PRIMARY, idle=10.0)
+    life.stream()
+    decisions = ()
+    while not decisions:
+        world.pass_by(5.0)
+        life.ping()
+        decisions = life.tick()
+    assert broken(life, decisions).code == "no_progress"
+    assert world.now == pytest.approx(NOW + 40.0)
+
+
+def test_a_trickle_does_not_keep_a_stream_alive_for_ever(world):
+    life = begun(world, PRIMARY, idle=10.0)
+    life.stream()
+    decisions = ()
+    while not decisions:
+        world.pass_by(5.0)
+        life.more(characters=1, size=100)
+        decisions = life.tick()
+    assert broken(life, decisions).code == "slow_drip"
+    assert world.now == pytest.approx(NOW + 40.0)
+
+
+MOMENTS = st.floats(0.0, 1e9)
+
+
+@pytest.mark.parametrize("ping", [False, True])
+@given(now=MOMENTS, heard=st.floats(0.0, 100.0), idle=st.floats(0.05, 300.0))
+@settings(deadline=None, max_examples=50)
+def test_a_stalled_stream_is_given_up_at_the_moment_that_was_asked_for(ping, now, heard, idle):
     # A moment that comes and changes nothing would be asked for again, for ever.
-    life = begun(World(now=now), PRIMARY, idle=idle, seconds=1000.0)
-    life.content()
-    life.due()
+    life = begun(World(now=now), PRIMARY, idle=idle, seconds=10_000.0)
+    life.stream()
+    life.world.pass_by(min(heard, idle * 0.9))
+    life.ping()
+    for _ in range(20):
+        if life.state is State.COMMITTED:
+            if ping:
+                life.ping()
+            life.due()
     assert life.state is State.FAILED
 
 
 def test_a_stream_past_its_deadline_ends_in_an_error_that_blames_nobody(world):
     life = begun(world, PRIMARY, seconds=40.0)
     world.pass_by(5.0)
-    life.content()
+    life.stream()
     world.pass_by(20.0)
-    life.last_activity = world.now
+    life.more()
     life.tick()
     assert life.delivery.due == life.limits.deadline
-    abandon, decision = life.due()
-    assert isinstance(abandon, Abandon)
+    _, decision = life.due()
     assert isinstance(decision, Break)
     assert decision.verdict.status == 504
     assert life.delivery.attempts[0].result is Result.ABANDONED
@@ -192,6 +253,56 @@ def test_a_target_whose_account_died_is_nobody_to_leave_time_for(world):
     assert life.delivery.due == life.limits.deadline
 
 
+# -- limits that are learned ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("usual", "limits", "seconds"),
+    [
+        pytest.param(7.0, {"learned": True}, 7.0, id="as long as the target takes"),
+        pytest.param(0.3, {"learned": True}, 5.0, id="some seconds, however fast it is"),
+        pytest.param(None, {"learned": True}, 30.0, id="patience with what nobody knows yet"),
+        pytest.param(7.0, {}, 10.0, id="what the settings say"),
+    ],
+)
+def test_how_long_a_stream_may_take_to_its_first_content(world, usual, limits, seconds):
+    if usual is not None:
+        world.learn(PRIMARY, usual)
+    life = begun(world, PRIMARY, OTHER, **limits)
+    # A history's buckets are 15 % wide.
+    assert seconds <= life.delivery.due - NOW <= seconds * 1.15 + CALENDAR
+
+
+def test_a_stream_of_each_target_has_that_targets_patience(world):
+    world.learn(OTHER, 20.0)
+    life = begun(world, PRIMARY, OTHER, learned=True)
+    life.fault(Kind.OUTAGE)
+    assert 20.0 <= life.delivery.due - NOW <= 23.0 + CALENDAR
+
+
+@pytest.mark.parametrize(
+    ("usual", "limits", "seconds"),
+    [
+        pytest.param(20.0, {"learned": True}, 30.0, id="half as long again as the target takes"),
+        pytest.param(20.0, {"learned": True, "hurried": True}, 30.0, id="whoever is in a hurry"),
+        pytest.param(20.0, {"learned": True, "max_tokens": 640}, 28.0, id="if not for the tokens"),
+        pytest.param(1.0, {"learned": True}, 10.0, id="never less than to a first token"),
+        pytest.param(50.0, {"learned": True}, 60.0, id="time for another is left"),
+        pytest.param(None, {"learned": True}, 60.0, id="half of the time where nothing is known"),
+        pytest.param(20.0, {}, 60.0, id="or learned"),
+    ],
+)
+def test_how_long_a_whole_answer_of_a_known_target_may_take(world, usual, limits, seconds):
+    if usual is not None:
+        world.learn(PRIMARY, usual, stream=False)
+    life = begun(world, PRIMARY, OTHER, stream=False, **limits)
+    assert seconds - CALENDAR <= life.delivery.due - NOW <= seconds * 1.15 + CALENDAR
+    # Having had what its own history entitles it to, it is to blame.
+    if usual == 20.0 and limits:
+        life.due()
+        assert life.delivery.attempts[0].result is Result.FAULT
+
+
 # -- one deadline -----------------------------------------------------------------------------
 
 
@@ -200,8 +311,7 @@ def test_one_deadline_spans_all_attempts(world):
     life.due()
     life.due()
     assert life.delivery.due == life.limits.deadline
-    abandon, decision = life.due()
-    assert isinstance(abandon, Abandon)
+    _, decision = life.due()
     assert isinstance(decision, Refuse)
     assert verdict_of(life).status == 504
     assert world.now == NOW + 25.0
@@ -216,7 +326,7 @@ def test_one_deadline_spans_all_attempts(world):
 def test_no_attempt_begins_at_the_deadline(world):
     life = begun(world, PRIMARY, OTHER, seconds=5.0)
     world.now = life.limits.deadline
-    (decision,) = life.fault(Kind.OUTAGE)
+    _, decision = life.fault(Kind.OUTAGE)
     assert isinstance(decision, Refuse)
     assert decision.verdict.status == 504
     assert life.tried == [PRIMARY.key]
@@ -238,160 +348,3 @@ def test_the_next_moment_is_never_after_the_deadline(now, seconds, stream):
             life.due()
     assert life.delivery.outcome is RequestOutcome.FAILED
     assert life.world.now <= life.limits.deadline
-
-
-# -- waiting for a retry ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("draw", [0.0, 0.3, 0.999])
-def test_a_retry_waits_with_full_jitter(draw):
-    world = World(repeat(draw))
-    life = begun(world, PRIMARY)
-    assert life.fault(Kind.OUTAGE) == (Wait(PRIMARY),)
-    assert life.delivery.due - NOW == pytest.approx(draw * FIRST_WAIT, abs=CALENDAR)
-    (decision,) = life.due()
-    assert isinstance(decision, Start)
-    assert decision.retry
-    assert decision.attempt.why == (
-        f"again after outage, waited {draw * FIRST_WAIT:.1f} s; no other is left"
-    )
-    assert decision.attempt.started_at == pytest.approx(world.now + WALL, abs=CALENDAR)
-
-
-def test_every_further_wait_may_be_twice_as_long_up_to_eight_seconds():
-    world = World(chain(repeat(0.999, 30)))
-    life = begun(world, PRIMARY, attempts=8, seconds=600.0)
-    waits = []
-    for _ in range(7):
-        before = world.now
-        assert isinstance(life.fault(Kind.OUTAGE)[-1], Wait)
-        waits.append(life.delivery.due - before)
-        world.now = life.delivery.due
-        # Health is kept out of this: it would close the target to the request after five.
-        world.board.of_target(PRIMARY).succeeded(world.now, world.now)
-        life.tick()
-    assert waits == pytest.approx([0.4995, 0.999, 1.998, 3.996, 7.992, 7.992, 7.992])
-
-
-@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.OVERLOAD, Kind.OUTAGE])
-def test_a_retry_never_comes_sooner_than_the_provider_asks(world, kind):
-    life = begun(world, PRIMARY)
-    life.fault(fault(kind, retry_after=7.0))
-    assert life.delivery.due == NOW + 7.0
-    life.due()
-    assert life.tried == [PRIMARY.key] * 2
-
-
-def test_a_wait_beyond_the_deadline_is_not_begun(world):
-    life = begun(world, PRIMARY, seconds=60.0)
-    (decision,) = life.fault(fault(Kind.THROTTLED, retry_after=61.0))
-    assert isinstance(decision, Refuse)
-    assert decision.verdict.status == 503
-    assert decision.verdict.retry_after == 61.0
-
-
-def test_a_later_retry_after_of_the_same_target_is_not_ignored(world):
-    life = begun(world, PRIMARY)
-    life.fault(fault(Kind.THROTTLED, retry_after=9.0))
-    life.due()
-    life.fault(fault(Kind.THROTTLED, retry_after=107.0))
-    assert life.delivery.due == world.now + 107.0
-
-
-def test_a_caller_hears_the_later_retry_after_of_the_same_target(world):
-    life = begun(world, PRIMARY, attempts=2)
-    life.fault(fault(Kind.THROTTLED, retry_after=9.0))
-    life.due()
-    life.fault(fault(Kind.THROTTLED, retry_after=107.0))
-    assert verdict_of(life).retry_after == 107.0
-
-
-def test_of_several_targets_the_one_that_is_ready_first_is_tried_again(world):
-    life = begun(world, PRIMARY, OTHER)
-    life.fault(fault(Kind.THROTTLED, retry_after=20.0))
-    assert life.fault(fault(Kind.THROTTLED, retry_after=4.0)) == (Wait(OTHER),)
-    assert life.delivery.due == NOW + 4.0
-
-
-def test_without_budget_a_request_fails_instead_of_waiting(world):
-    for _ in range(3):
-        world.budget.retry(PRIMARY.key, world.now)
-    life = begun(world, PRIMARY)
-    assert isinstance(life.fault(Kind.OUTAGE)[-1], Refuse)
-
-
-def test_failing_over_is_not_charged_to_the_retry_budget(world):
-    for where in (PRIMARY, OTHER):
-        for _ in range(3):
-            world.budget.retry(where.key, world.now)
-    life = begun(world, PRIMARY, OTHER)
-    life.fault(Kind.OUTAGE)
-    assert life.tried == [PRIMARY.key, OTHER.key]
-
-
-def test_a_promised_retry_that_is_looked_at_after_the_deadline_is_given_up(world):
-    life = begun(world, PRIMARY, seconds=10.0)
-    life.fault(fault(Kind.THROTTLED, retry_after=9.0))
-    world.pass_by(11.0)
-    (decision,) = life.tick()
-    assert isinstance(decision, Refuse)
-    assert decision.verdict.status == 504
-
-
-# -- a retry asks health like everyone --------------------------------------------------------
-
-
-def test_a_retry_does_not_go_to_a_target_that_was_given_up_meanwhile(world):
-    life = begun(world, PRIMARY)
-    life.fault(Kind.OUTAGE)
-    world.break_down(PRIMARY)
-    (decision,) = life.due()
-    assert isinstance(decision, Refuse)
-    assert decision.verdict.retry_after == pytest.approx(15.0, abs=FIRST_WAIT)
-    assert life.tried == [PRIMARY.key]
-
-
-def test_a_retry_does_not_go_to_an_account_that_died_meanwhile(world):
-    life = begun(world, PRIMARY)
-    life.fault(Kind.OUTAGE)
-    world.attempt(target("anthropic@main/haiku"), fault(Kind.ACCOUNT))
-    (decision,) = life.due()
-    assert isinstance(decision, Refuse)
-
-
-def test_a_throttled_target_gets_its_rest_where_the_provider_does_not_say_how_long(world):
-    life = begun(world, PRIMARY)
-    life.fault(Kind.THROTTLED)
-    assert life.due() == ()
-    assert life.state is State.WAITING
-    assert life.delivery.due == NOW + 5.0
-    (decision,) = life.due()
-    assert isinstance(decision, Start)
-    assert "waited 5.0 s" in decision.attempt.why
-
-
-def test_a_rest_that_lasts_beyond_the_deadline_is_not_waited_for(world):
-    life = begun(world, PRIMARY, seconds=4.0)
-    life.fault(Kind.THROTTLED)
-    (decision,) = life.due()
-    assert isinstance(decision, Refuse)
-    assert decision.verdict.status == 503
-    assert world.now < life.limits.deadline
-
-
-def test_when_a_wait_is_over_not_every_caller_comes_at_once(world):
-    lives = [begun(world, PRIMARY) for _ in range(3)]
-    for life in lives:
-        assert life.fault(fault(Kind.THROTTLED, retry_after=4.0)) == (Wait(PRIMARY),)
-    world.now = NOW + 4.0
-    for life in lives:
-        life.tick()
-    first, *others = lives
-    assert first.state is State.ATTEMPTING
-    assert [life.state for life in others] == [State.WAITING] * 2
-    assert [life.delivery.due for life in others] == [NOW + 4.5] * 2
-    first.content()
-    first.whole()
-    # The first one's success lets the others through.
-    for life in others:
-        assert isinstance(life.due()[-1], Start)

@@ -165,6 +165,40 @@ SAMPLES = [
         Kind.ADAPTABLE,
         R,
     ),
+    sample(
+        "a last turn of the assistant's",
+        "prefill refused",
+        400,
+        anthropic_error(
+            INVALID,
+            "This model does not support assistant message prefill. The conversation must end "
+            "with a user message.",
+        ),
+        Kind.ADAPTABLE,
+        R,
+    ),
+    *(
+        sample(
+            "past thinking that it cannot verify",
+            message[:60],
+            400,
+            anthropic_error(INVALID, message),
+            Kind.ADAPTABLE,
+            R,
+        )
+        for message in (
+            "messages.1.content.0: Invalid `signature` in `thinking` block",
+            "messages.3.content.0.thinking.signature: Field required",
+            "messages.1.content.0: Invalid signature in thinking block. The block is bound to ...",
+            "`thinking` or `redacted_thinking` blocks in the latest assistant message ...",
+            "When thinking is disabled, an `assistant` message in the final position cannot ...",
+            (
+                "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found "
+                "`tool_use`. When `thinking` is enabled, a final `assistant` message must start "
+                "with a thinking block"
+            ),
+        )
+    ),
     *(
         sample(
             "a parameter that this model does not take",
@@ -175,7 +209,6 @@ SAMPLES = [
             R,
         )
         for message in (
-            "This model does not support assistant message prefill. The conversation must ...",
             "`temperature` is deprecated for this model.",
             '"thinking.type.enabled" is not supported for this model. Use ...',
             "`temperature` and `top_p` cannot both be specified for this model. Please ...",

@@ -31,6 +31,7 @@ def test_kinds_for_later_are_known_by_name():
         ("anthropic", "count_tokens", "https://api.anthropic.com/v1/messages/count_tokens"),
         ("anthropic", "models", "https://api.anthropic.com/v1/models"),
         ("openai", "chat_completions", "https://api.openai.com/v1/chat/completions"),
+        ("openai", "responses", "https://api.openai.com/v1/responses"),
         ("openai", "models", "https://api.openai.com/v1/models"),
     ],
 )
@@ -39,10 +40,20 @@ def test_the_address_of_an_operation(kind, operation, url):
     assert f"{manners.default_base_url}{manners.path(operation)}" == url
 
 
+def test_openai_is_asked_in_chat_completions_unless_its_caller_speaks_responses():
+    assert MANNERS["openai"].dialects == ("chat_completions", "responses")
+
+
+def test_a_compatible_server_speaks_responses_only_where_it_is_said_to():
+    assert MANNERS["openai-compatible"].dialects == ("chat_completions",)
+    assert MANNERS["openai-compatible"].path("responses") == "/responses"
+
+
 @pytest.mark.parametrize(
     ("kind", "operation"),
     [
         ("anthropic", "chat_completions"),
+        ("anthropic", "responses"),
         ("openai", "messages"),
         ("openai", "count_tokens"),
         ("openai-compatible", "count_tokens"),

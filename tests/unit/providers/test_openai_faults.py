@@ -1,9 +1,13 @@
 """Every row of OpenAI's table, by a reply that was documented or reported."""
 
-import pytest
+import json
+from typing import get_args
 
-from understudy.core.faults import Kind, Scope
-from understudy.providers.evidence import of_reply
+import pytest
+from openai.types.responses import ResponseError
+
+from understudy.core.faults import Kind, Remedy, Scope
+from understudy.providers.evidence import of_error, of_reply
 from understudy.providers.openai import OPENAI, VENDOR_RULES
 from understudy.providers.rules import ruling
 from understudy.providers.statuses import STATUSES
@@ -206,12 +210,80 @@ SAMPLES = [
         R,
     ),
     sample(
-        "invalid_request_error",
+        "a prompt that is malformed",
         "a prompt that is only malformed",
         400,
         openai_error("Invalid prompt: expected a string.", INVALID, "invalid_prompt"),
         Kind.CALLER,
         R,
+    ),
+    *(
+        sample(case, code, 400, openai_error("No.", INVALID, code), kind, R)
+        for case, kind, codes in (
+            (
+                "kept by another account",
+                Kind.ADAPTABLE,
+                ("previous_response_not_found", "image_file_not_found"),
+            ),
+            (
+                "an image that it cannot take",
+                Kind.ADAPTABLE,
+                (
+                    "failed_to_download_image",
+                    "image_file_too_large",
+                    "image_too_large",
+                    "image_too_small",
+                    "invalid_image_mode",
+                    "unsupported_image_media_type",
+                ),
+            ),
+            (
+                "an image that is none",
+                Kind.CALLER,
+                (
+                    "empty_image_file",
+                    "image_parse_error",
+                    "invalid_base64_image",
+                    "invalid_image",
+                    "invalid_image_format",
+                    "invalid_image_url",
+                ),
+            ),
+            ("vector_store_timeout", Kind.SLOW, ("vector_store_timeout",)),
+            (
+                "past reasoning that it cannot read",
+                Kind.ADAPTABLE,
+                ("invalid_encrypted_content",),
+            ),
+        )
+        for code in codes
+    ),
+    *(
+        sample("past reasoning that it does not find", words, status, body, Kind.ADAPTABLE, R)
+        for status, words in (
+            (404, "Item with id 'rs_0de7' not found. Items are not persisted when `store` is set"),
+            (400, "Item 'fc_07b2' of type 'function_call' was provided without its required"),
+            (400, "Item 'rs_0c38' of type 'reasoning' was provided without its required following"),
+            (400, "The encrypted content gAAA...DQ== could not be verified."),
+            (400, "The encrypted content for item rs_0a18 could not be verified. Reason: no"),
+        )
+        for body in (openai_error(words, INVALID, None, "input"),)
+    ),
+    *(
+        sample(
+            "a conversation that this account does not keep",
+            words,
+            status,
+            openai_error(words, INVALID, code),
+            Kind.ADAPTABLE,
+            R,
+        )
+        for status, words, code in (
+            (400, "Previous response with id 'resp_1' not found.", None),
+            (404, "Conversation with id 'conv_1' not found.", None),
+            (404, "Item with id 'msg_1' not found.", None),
+            (400, "Invalid `previous_response_id`.", INVALID),
+        )
     ),
     sample(
         "server_error",
@@ -323,6 +395,26 @@ def test_every_row_of_the_table_has_its_sample():
 def test_cases_are_named_once():
     cases = [rule.case for rule in RULES]
     assert len(cases) == len(set(cases))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        openai_error("No.", INVALID, "invalid_encrypted_content"),
+        openai_error("Item with id 'rs_1' not found.", INVALID),
+    ],
+)
+def test_reasoning_that_is_refused_can_be_left_out(body):
+    fault = OPENAI.read_fault(sample("", "", 400, body, "", "").reply())
+    assert fault.remedy is Remedy.WITHOUT_THINKING
+
+
+@pytest.mark.parametrize("code", get_args(ResponseError.model_fields["code"].annotation))
+def test_every_code_of_a_failed_response_is_known(code):
+    error = json.dumps({"error": {"code": code, "message": "The model said no."}}).encode()
+    rule = ruling(RULES, of_error(error))
+    assert code in rule.codes
+    assert OPENAI.read_error(error).code == code
 
 
 def test_the_flat_error_event_of_responses_is_read():

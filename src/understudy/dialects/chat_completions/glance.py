@@ -1,16 +1,15 @@
 """Reading a stream that passes through: once, lightly, without building anything.
 
 This runs for every event of every stream that keeps its dialect, so it decodes only what decides
-something: an error, a `finish_reason`, usage, and (until there was some) content.
+something: an error, a `finish_reason`, usage, a tool call, and whether there is content at all.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from understudy.core.conversation import Stop, Usage
 from understudy.core.faults import Fault
-from understudy.dialects.base import ReadError, truncated_fault
+from understudy.dialects.base import HOLD_TEXT, HOLD_TOOLS, ReadError, truncated_fault
 from understudy.dialects.chat_completions.payload import (
     DONE,
     decode_chunk,
@@ -21,6 +20,7 @@ from understudy.dialects.chat_completions.payload import (
 )
 from understudy.dialects.chat_completions.stops import broken_off, stop_for
 from understudy.dialects.chat_completions.wire import (
+    UNNAMED,
     UNREADABLE,
     ChunkChoice,
     Delta,
@@ -28,14 +28,18 @@ from understudy.dialects.chat_completions.wire import (
     is_error,
     usage_of,
 )
-from understudy.dialects.sse import MAX_EVENT_BYTES, EventTooLargeError, SseSplitter
+from understudy.dialects.glance import PassingGlance
+from understudy.dialects.sse import MAX_EVENT_BYTES
 
 __all__ = ["ChatGlance", "holds_content"]
 
 
 _PLAIN = b"data: "
+_SHORTEST = len(_PLAIN) + 2
 _LF = 0x0A
 _CR = 0x0D
+#: `null`, `[]` and `[{}]` are no tool calls.
+_NO_CALLS = 4
 _decode_light = msgspec.json.Decoder(LightChunk).decode
 
 
@@ -52,150 +56,120 @@ def holds_content(message: Delta) -> bool:
     )
 
 
-class ChatGlance:
-    """A `StreamGlance`. The answer is whole when each choice seen has a `finish_reason`."""
+class ChatGlance(PassingGlance):
+    """A `StreamGlance`. The answer is whole when each choice seen has a `finish_reason`.
 
-    __slots__ = (
-        "_finished",
-        "_read_error",
-        "_refused",
-        "_seen",
-        "_splitter",
-        "_steady",
-        "ended",
-        "fault",
-        "has_content",
-        "stop",
-        "usage",
-    )
+    A chunk that carries both text and a tool call is one event, and held back as a whole. So is
+    the last text of servers that send it together with the `finish_reason`.
+    """
 
-    tail: bytes = b""
+    __slots__ = ("_finished", "_refused", "_seen")
 
-    def __init__(self, read_error: ReadError) -> None:
-        self.has_content = False
-        self.ended = False
-        self.fault: Fault | None = None
-        self.stop: Stop | None = None
-        self.usage: Usage | None = None
-        self._splitter = SseSplitter()
-        self._read_error = read_error
+    def __init__(self, read_error: ReadError, hold: int = 0) -> None:
+        super().__init__(read_error, hold)
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         self._refused = False
-        #: Content has been seen, nothing is pending, and neither fault nor end has come.
-        self._steady = False
 
-    def feed(self, data: bytes) -> bytes:
-        """See `StreamGlance.feed`. What follows a fault or the end is not returned."""
-        if self._steady and self._is_dull(data):
-            return data  # One read, one delta: nothing to cut, nothing to note.
-        if self.ended or self.fault is not None:
-            return b""
-        try:
-            passed = self._read_all(self._splitter.feed(data))
-        except EventTooLargeError as error:
-            passed = self._read_all(error.events)
-            if not self.ended and self.fault is None:
-                self.fault = malformed("an event is too large")
-        self._steady = (
-            self.has_content
-            and not self.ended
-            and self.fault is None
-            and self._splitter.at_boundary
-        )
-        return data if passed == data else passed
-
-    def finish(self) -> Fault | None:
-        """See `StreamGlance.finish`. Compatible servers may leave out `[DONE]`."""
-        if self.fault is None and not self.ended:
-            if self._is_complete():
-                self.ended = True
-            else:
-                self.fault = tail_fault(
-                    self._splitter.pending, self._read_error
-                ) or truncated_fault("the stream closed before a finish_reason")
-        return self.fault
-
-    def _is_complete(self) -> bool:
+    def _is_whole(self) -> bool:
+        """Compatible servers may leave out `[DONE]`."""
         return bool(self._seen) and len(self._seen) == len(self._finished)
 
-    def _is_dull(self, data: bytes) -> bool:
-        """Whether this is one plain event that only adds to a choice which is known already.
+    def _closing(self) -> bytes:
+        return b""
 
-        Where not, it may still be right: the slow way decides.
-        """
-        size = len(data)
-        if (
-            data.find(b"\n") != size - 2
-            or data[-1] != _LF
-            or not data.startswith(_PLAIN)
-            or _CR in data
-            or size > MAX_EVENT_BYTES
-        ):
+    def _cut(self, pending: bytes) -> Fault:
+        fault = tail_fault(pending, self._read_error)
+        return fault or truncated_fault("the stream closed before a finish_reason")
+
+    def _is_dull(self, raw: bytes) -> bool:
+        """Whether this is one plain event that only adds to a choice which is known already."""
+        size = len(raw)
+        if size < _SHORTEST or raw[:6] != _PLAIN or size > MAX_EVENT_BYTES:
+            return False
+        data = raw[6:-2]
+        if raw[-1] != _LF or raw[-2] != _LF or _LF in data or _CR in data:
             return False
         try:
-            chunk = _decode_light(data[6:])
+            chunk = _decode_light(data)
             if not data.isascii():
                 data.decode()  # What the decoder skips, it does not check.
         except UNREADABLE:
             return False
         choice = chunk.choices[0]
-        return not (
+        if (
             choice.finish_reason
             or chunk.error is not None
             or chunk.usage is not None
             or choice.index not in self._seen
-        )
+        ):
+            return False
+        delta = choice.delta
+        calls = delta.tool_calls is not UNNAMED and len(delta.tool_calls) > _NO_CALLS
+        if calls:
+            dull = not self._hold or self._holding
+        else:
+            dull = bool(delta.content or delta.reasoning_content or delta.reasoning)
+        if dull:
+            self.progress += size
+        return dull
 
-    def _read_all(self, events: list[bytes]) -> bytes:
-        for position, raw in enumerate(events):
-            if not self._read(raw):
-                return b"".join(events[:position])
-            if self.ended:
-                return b"".join(events[: position + 1])
-        return events[0] if len(events) == 1 else b"".join(events)
-
-    def _read(self, raw: bytes) -> bool:
-        """Read one event; False where it is a fault and must not be forwarded."""
+    def _look(self, raw: bytes) -> bool:
         read = payload_of(raw)
         if read is None:
             return True
         payload, is_failure = read
         if is_failure:
-            return self._fail(error_fault(payload, self._read_error))
-        if payload == DONE:
-            return self._read_done()
+            self._fail(error_fault(payload, self._read_error))
+        elif payload == DONE:
+            if self._is_whole():
+                self.ended = True
+            else:
+                self._fail(truncated_fault("[DONE] came before a finish_reason"))
+        else:
+            self._read_chunk(payload, raw)
+        return False
+
+    def _read_chunk(self, payload: bytes, raw: bytes) -> None:
         try:
             chunk = decode_chunk(payload)
         except ValueError:
-            return self._fail(malformed("an event is not JSON of a chunk"))
+            self._fail(malformed("an event is not JSON of a chunk"))
+            return
         if is_error(chunk):
-            return self._fail(self._read_error(payload))
+            self._fail(self._read_error(payload))
+            return
         self.usage = usage_of(chunk.usage) or self.usage
-        return all(self._read_choice(choice) for choice in chunk.choices or ())
+        adds = False
+        for choice in chunk.choices or ():
+            adds = self._read_choice(choice) or adds
+            if self.fault is not None:
+                return
+        if adds:
+            self._content(raw)
+            self._wait(HOLD_TEXT)
+        if self._is_whole():
+            self._wait(HOLD_TOOLS | HOLD_TEXT)
 
     def _read_choice(self, choice: ChunkChoice) -> bool:
+        """Note what one choice says; whether it adds content."""
         self._seen.add(choice.index)
-        if choice.delta is not None and holds_content(choice.delta):
-            self.has_content = True
-            self._refused = self._refused or bool(choice.delta.refusal)
-        return not choice.finish_reason or self._read_finish(choice.index, choice.finish_reason)
+        adds = False
+        delta = choice.delta
+        if delta is not None and holds_content(delta):
+            adds = True
+            self._refused = self._refused or bool(delta.refusal)
+            if delta.tool_calls or delta.function_call:
+                self._wait(HOLD_TOOLS)
+        if choice.finish_reason:
+            self._read_finish(choice.index, choice.finish_reason)
+        return adds
 
-    def _read_finish(self, index: int, reason: str) -> bool:
+    def _read_finish(self, index: int, reason: str) -> None:
         fault = broken_off(reason)
         if fault is not None:
-            return self._fail(fault)
+            self._fail(fault)
+            return
         self._finished.add(index)
         if self.stop is None or index == 0:
             self.stop = stop_for(reason, called=False, refused=self._refused)
-        return True
-
-    def _read_done(self) -> bool:
-        if self._is_complete():
-            self.ended = True
-            return True
-        return self._fail(truncated_fault("[DONE] came before a finish_reason"))
-
-    def _fail(self, fault: Fault) -> bool:
-        self.fault = fault
-        return False

@@ -25,6 +25,7 @@ from understudy.dialects.chat_completions.shapes import (
     ABSENT,
     ChatEnvelope,
     ChatRequest,
+    FormatKind,
     ResponseFormat,
     Tool,
     ToolChoiceObject,
@@ -44,7 +45,10 @@ __all__ = ["parse_request", "read_envelope"]
 
 _ENVELOPE = msgspec.json.Decoder(ChatEnvelope)
 _REQUEST = msgspec.json.Decoder(ChatRequest)
+_FORMAT = msgspec.json.Decoder(FormatKind)
 _EMPTY = frozenset({b"", b"null"})
+#: Kinds of `response_format` of which a half is of no use.
+_STRUCTURED = frozenset({"json_object", "json_schema"})
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -66,7 +70,17 @@ def read_envelope(body: bytes) -> Envelope:
         delicate=_delicate(light),
         has_stop=light.stop is not ABSENT and bytes(light.stop) != b"null",
         max_tokens=light.max_tokens if limit is None else limit,
+        structured=light.response_format is not ABSENT and _is_structured(light.response_format),
+        choices=1 if light.n is None else light.n,
     )
+
+
+def _is_structured(raw: msgspec.Raw) -> bool:
+    """What cannot be read is left for the provider to answer in its own words."""
+    try:
+        return _FORMAT.decode(raw).type in _STRUCTURED
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
 
 
 def _delicate(light: ChatEnvelope) -> int:

@@ -216,6 +216,12 @@ class ResponseFormat(Strict, frozen=True):
     json_schema: JsonSchema | None = None
 
 
+class FormatKind(msgspec.Struct, frozen=True):
+    """Of `response_format` its kind only."""
+
+    type: str = ""
+
+
 class StreamOptions(msgspec.Struct, frozen=True):
     """`include_obfuscation` is not named: our streams never carry padding."""
 
@@ -241,6 +247,8 @@ class ChatEnvelope(msgspec.Struct, gc=False):
     frequency_penalty: msgspec.Raw = ABSENT
     presence_penalty: msgspec.Raw = ABSENT
     reasoning_effort: msgspec.Raw = ABSENT
+    response_format: msgspec.Raw = ABSENT
+    n: int | None = None
 
 
 class ChatRequest(msgspec.Struct, frozen=True):

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from understudy.core.events import Ended, Event, Failed, Finished, Pinged, Started, UsageSeen
+from understudy.core.events import (
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Foreign,
+    Pinged,
+    Started,
+    UsageSeen,
+)
 from understudy.core.faults import Fault, FaultError
 from understudy.dialects.base import ReadError, truncated_fault
 from understudy.dialects.chat_completions.blocks import BlockMaker
@@ -22,6 +31,7 @@ from understudy.dialects.chat_completions.wire import (
     Delta,
     ToolCall,
     is_error,
+    is_foreign,
     reasoning_of,
     text_of,
     usage_of,
@@ -32,12 +42,17 @@ __all__ = ["ChatParser"]
 
 
 class ChatParser:
-    """A `StreamParser`. The first choice is the answer; all choices must finish."""
+    """A `StreamParser`. The first choice is the answer; all choices must finish.
+
+    Further choices, sound, and parts of content of other kinds have no words in the core: where
+    there are any, `Foreign` says so.
+    """
 
     __slots__ = (
         "_answer_id",
         "_blocks",
         "_finished",
+        "_foreign",
         "_is_over",
         "_main",
         "_read_error",
@@ -55,6 +70,8 @@ class ChatParser:
         self._main: int | None = None
         self._answer_id = ""
         self._is_over = False
+        #: `Foreign` was said.
+        self._foreign = False
 
     def feed(self, data: bytes) -> list[Event]:
         """See `StreamParser.feed`."""
@@ -121,13 +138,21 @@ class ChatParser:
                 self._answer_id = chunk.id
                 out.append(Started(id=chunk.id, model=chunk.model, created=chunk.created))
             self._seen.add(choice.index)
-            if choice.index == self._main and choice.delta is not None:
-                self._read_delta(choice.delta, out)
+            delta = choice.delta
+            if choice.index != self._main or (delta is not None and is_foreign(delta)):
+                self._say_foreign(out)
+            if choice.index == self._main and delta is not None:
+                self._read_delta(delta, out)
             if choice.finish_reason:
                 self._read_finish(choice, choice.finish_reason, out)
         usage = usage_of(chunk.usage)
         if usage is not None:
             out.append(UsageSeen(usage))
+
+    def _say_foreign(self, out: list[Event]) -> None:
+        if not self._foreign:
+            self._foreign = True
+            out.append(Foreign())
 
     def _read_delta(self, delta: Delta, out: list[Event]) -> None:
         if self._main in self._finished:

@@ -16,6 +16,7 @@ import msgspec
 from understudy.core.conversation import Usage
 
 __all__ = [
+    "UNNAMED",
     "UNREADABLE",
     "Choice",
     "Chunk",
@@ -27,11 +28,13 @@ __all__ = [
     "FunctionCall",
     "LenientDecoder",
     "LightChunk",
+    "LightDelta",
     "PlainCompletion",
     "ToolCall",
     "WireUsage",
     "arguments_of",
     "is_error",
+    "is_foreign",
     "reasoning_of",
     "text_of",
     "usage_of",
@@ -43,6 +46,8 @@ T = TypeVar("T")
 _MAX_MISFITS = 32
 #: What msgspec raises for bytes that it cannot read into a type.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+#: The kinds of parts of content that are read.
+_PARTS = frozenset({"", "text", "thinking"})
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -125,13 +130,27 @@ class Chunk(msgspec.Struct, gc=False):
     object: str = ""
 
 
-class LightChoice(msgspec.Struct, gc=False):
+#: The tool calls of a delta that names none.
+UNNAMED = msgspec.Raw()
+
+
+class LightDelta(msgspec.Struct, gc=False):
+    """Only whether something is added, and whether that may be a tool call."""
+
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: msgspec.Raw = UNNAMED
+
+
+class LightChoice(msgspec.Struct, gc=False, kw_only=True):
     index: int = 0
+    delta: LightDelta
     finish_reason: str | None = None
 
 
 class LightChunk(msgspec.Struct, gc=False):
-    """A chunk once content has been seen: one choice, whose delta no longer matters."""
+    """A chunk once content has been seen: one choice, of whose delta little matters."""
 
     choices: tuple[LightChoice]
     usage: Any = None
@@ -230,6 +249,14 @@ def is_error(body: Chunk | Completion) -> bool:
     `{"object": "error", …}` (older vLLM). Null and empty values are no error.
     """
     return bool(body.error) or body.object == "error"
+
+
+def is_foreign(message: Delta) -> bool:
+    """Whether a message or delta holds what no other dialect has words for."""
+    if message.audio is not None:
+        return True
+    parts = message.content
+    return isinstance(parts, list) and any(part.type not in _PARTS for part in parts)
 
 
 def text_of(content: str | list[ContentPart] | None) -> str:

@@ -21,10 +21,14 @@ from understudy.core.events import (
     ToolDelta,
     UsageSeen,
 )
+from understudy.core.transcript import Transcript
 from understudy.dialects.chat_completions.answer import usage_json
 from understudy.dialects.chat_completions.stops import finish_reason_for
 
-__all__ = ["ChatWriter"]
+__all__ = ["PING", "ChatWriter"]
+
+#: A comment: the dialect has no event for it.
+PING = b": ping\n\n"
 
 _encode = msgspec.json.encode
 
@@ -42,6 +46,9 @@ class ChatWriter:
     What the dialect has no words for is left out: signatures and redacted thinking, which only
     their own vendor can read. Thinking goes into `reasoning_content`, as DeepSeek, vLLM and SGLang
     do it.
+
+    With a transcript of what was `sent` it goes on from there: its id, model and creation time
+    stand in each further chunk, its role is not repeated, and tool calls are counted on.
     """
 
     __slots__ = (
@@ -56,7 +63,7 @@ class ChatWriter:
         "_usage",
     )
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, sent: Transcript | None = None) -> None:
         self._include_usage = request.include_usage
         # With include_usage every chunk but the last says `"usage":null`.
         nulls = b'],"usage":null}\n\n' if request.include_usage else b"]}\n\n"
@@ -69,6 +76,8 @@ class ChatWriter:
         self._refused = False
         self._usage: Usage | None = None
         self._begin("", "", 0)
+        if sent is not None:
+            self._resume(sent)
 
     def write(self, events: Iterable[Event]) -> bytes:
         """See `StreamWriter.write`."""
@@ -101,7 +110,7 @@ class ChatWriter:
             case Ended():
                 return self._end()
             case Pinged():
-                return b": ping\n\n"
+                return PING
             case _:
                 return b""
 
@@ -116,6 +125,16 @@ class ChatWriter:
             + b',"choices":['
         )
         self._open = self._head + b'{"index":0,"delta":'
+
+    def _resume(self, sent: Transcript) -> None:
+        if sent.started is not None:
+            self._begin(sent.started.id, sent.started.model, sent.started.created)
+        kinds = [block.kind for block in sent.blocks]
+        self._calls = kinds.count("tool_use") - 1
+        self._refused = "refusal" in kinds
+        self._usage = sent.usage
+        last = sent.open_block
+        self._needs_arguments = last is not None and last.kind == "tool_use" and not last.text
 
     def _start(self, event: Started) -> bytes:
         self._begin(event.id, event.model, event.created)

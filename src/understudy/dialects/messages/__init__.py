@@ -18,12 +18,15 @@ from understudy.dialects.messages.answer import (
 )
 from understudy.dialects.messages.envelope import read_count_envelope, read_envelope
 from understudy.dialects.messages.errors import render_error, render_stream_error
+from understudy.dialects.messages.extend import extend
 from understudy.dialects.messages.glance import MessagesGlance
+from understudy.dialects.messages.history import without_thinking
 from understudy.dialects.messages.readdress import readdress
 from understudy.dialects.messages.render import render_request
 from understudy.dialects.messages.request import parse_count_request, parse_request
 from understudy.dialects.messages.stream import MessagesParser
-from understudy.dialects.messages.writer import MessagesWriter
+from understudy.dialects.messages.writer import PING, MessagesWriter
+from understudy.dialects.sent import ParsedSent
 
 __all__ = ["COUNT_TOKENS", "MESSAGES"]
 
@@ -34,12 +37,19 @@ def _untranslatable(*_: object) -> NoReturn:
     )
 
 
+def _sent() -> ParsedSent:
+    return ParsedSent(MessagesParser, MessagesWriter)
+
+
 MESSAGES = Dialect(
     name="messages",
     read_envelope=read_envelope,
     parse_request=parse_request,
     render_answer=render_answer,
     stream_writer=MessagesWriter,
+    sent=_sent,
+    extend=extend,
+    ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
     render_request=render_request,
@@ -48,6 +58,7 @@ MESSAGES = Dialect(
     glance_answer=glance_answer,
     stream_parser=MessagesParser,
     stream_glance=MessagesGlance,
+    forget_thinking=without_thinking,
 )
 
 COUNT_TOKENS = Dialect(
@@ -56,6 +67,9 @@ COUNT_TOKENS = Dialect(
     parse_request=parse_count_request,
     render_answer=_untranslatable,
     stream_writer=_untranslatable,
+    sent=_untranslatable,
+    extend=_untranslatable,
+    ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
     render_request=_untranslatable,
@@ -64,4 +78,5 @@ COUNT_TOKENS = Dialect(
     glance_answer=glance_count,
     stream_parser=_untranslatable,
     stream_glance=_untranslatable,
+    forget_thinking=without_thinking,
 )

@@ -15,6 +15,13 @@ from understudy.core.conversation import (
 )
 from understudy.core.faults import FaultError, Scope
 from understudy.dialects.base import AnswerGlance
+from understudy.dialects.messages.shapes import (
+    AnswerBlock,
+    Count,
+    LightAnswer,
+    LightBlock,
+    WholeAnswer,
+)
 from understudy.dialects.messages.tally import (
     STOP_REASONS,
     malformed,
@@ -26,53 +33,11 @@ from understudy.dialects.messages.tally import (
 __all__ = ["glance_answer", "glance_count", "message_id", "parse_answer", "render_answer"]
 
 
-class _Block(msgspec.Struct):
-    type: str
-    text: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: msgspec.Raw = msgspec.Raw()
-
-
-class _Answer(msgspec.Struct):
-    content: list[_Block]
-    type: str = ""
-    id: str = ""
-    model: str = ""
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-class _LightBlock(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-
-
-class _LightAnswer(msgspec.Struct):
-    type: str = ""
-    content: list[_LightBlock] | None = None
-    stop_reason: str | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-class _Count(msgspec.Struct):
-    type: str = ""
-    input_tokens: int | None = None
-    error: msgspec.Raw = msgspec.Raw()
-
-
 # A tuple: `A | B` would make a new union at each test.
 _WORDS = (Text, Refusal)
-_ANSWER = msgspec.json.Decoder(_Answer)
-_LIGHT = msgspec.json.Decoder(_LightAnswer)
-_COUNT = msgspec.json.Decoder(_Count)
+_ANSWER = msgspec.json.Decoder(WholeAnswer)
+_LIGHT = msgspec.json.Decoder(LightAnswer)
+_COUNT = msgspec.json.Decoder(Count)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
@@ -172,7 +137,7 @@ def message_id(answer_id: str) -> str:
     return f"msg_{kept}"
 
 
-def _read_block(block: _Block) -> Text | ToolUse | Thinking | None:
+def _read_block(block: AnswerBlock) -> Text | ToolUse | Thinking | None:
     if block.type == "text":
         return Text(text=block.text or "")
     if block.type == "thinking":
@@ -211,7 +176,7 @@ def _write_part(part: Text | ToolUse | Thinking | Refusal, stop: Stop) -> object
     return {"type": "tool_use", "id": part.id, "name": part.name, "input": msgspec.Raw(encoded)}
 
 
-def _is_content(block: _LightBlock) -> bool:
+def _is_content(block: LightBlock) -> bool:
     if block.type == "text":
         return bool(block.text)
     if block.type == "thinking":

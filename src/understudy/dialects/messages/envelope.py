@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from understudy.core.conversation import BadRequestError
-from understudy.dialects.base import PREFILL, SAMPLING, THINKING, Envelope
+from understudy.dialects.base import PAST_THINKING, PREFILL, SAMPLING, THINKING, Envelope
 from understudy.dialects.fields import (
     decode_body,
     decode_fields,
@@ -13,7 +13,9 @@ from understudy.dialects.fields import (
     require_array,
     require_model,
 )
+from understudy.dialects.messages.history import may_hold_thinking
 from understudy.dialects.messages.passing import ABSENT, MessagesEnvelope
+from understudy.dialects.messages.shapes import OutputKind
 
 __all__ = ["read_count_envelope", "read_envelope"]
 
@@ -22,7 +24,11 @@ __all__ = ["read_count_envelope", "read_envelope"]
 _USER = (b'{"role":"user"', b'{"role": "user"')
 _USERS = max(map(len, _USER))
 
+
 _ENVELOPE = msgspec.json.Decoder(MessagesEnvelope)
+_TURNS = msgspec.json.Decoder(list[msgspec.Raw])
+_OUTPUT = msgspec.json.Decoder(OutputKind)
+_EMPTY = frozenset({b"", b"null"})
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -47,6 +53,7 @@ def read_envelope(body: bytes) -> Envelope:
         delicate=_delicate(light),
         has_stop=is_filled_array(light.stop_sequences),
         max_tokens=light.max_tokens,
+        structured=_is_structured(light),
     )
 
 
@@ -58,18 +65,40 @@ def read_count_envelope(body: bytes) -> Envelope:
     """
     fields = decode_fields(body)
     model = require_model(fields)
-    require_array(fields, "messages")
-    return Envelope(model=model, stream=False, body=body, delicate=SAMPLING | THINKING | PREFILL)
+    turns = decode_body(_TURNS, require_array(fields, "messages"), "messages")
+    delicate = SAMPLING | THINKING | PREFILL
+    if may_hold_thinking(turns):
+        delicate |= PAST_THINKING
+    return Envelope(model=model, stream=False, body=body, delicate=delicate)
+
+
+def _is_structured(light: MessagesEnvelope) -> bool:
+    """`output_format` is the older place. What cannot be read is the vendor's to answer."""
+    if light.output_format is not ABSENT and bytes(light.output_format) not in _EMPTY:
+        return True
+    if light.output_config is ABSENT:
+        return False
+    try:
+        output = _OUTPUT.decode(light.output_config)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return bytes(output.format) not in _EMPTY
 
 
 def _delicate(light: MessagesEnvelope) -> int:
     """What some models reject. Whether the last turn is the assistant's is seen by its first bytes:
     one that begins otherwise than a user's mostly does may be, and is looked at when it matters.
     """
-    last = light.messages[-1]
-    found = 0 if bytes(memoryview(last)[:_USERS]).startswith(_USER) else PREFILL
+    turns = light.messages
+    found = 0
+    if bytes(memoryview(turns[-1])[:_USERS]).startswith(_USER):
+        turns = turns[:-1]
+    else:
+        found = PREFILL
     if light.temperature is not ABSENT or light.top_p is not ABSENT or light.top_k is not ABSENT:
         found |= SAMPLING
     if light.thinking is not ABSENT or light.output_config is not ABSENT:
         found |= THINKING
+    if may_hold_thinking(turns):
+        found |= PAST_THINKING
     return found

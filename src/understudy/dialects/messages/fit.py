@@ -15,7 +15,7 @@ import msgspec
 from understudy.dialects.base import Traits
 from understudy.dialects.messages.wire import ThinkingConfig
 
-__all__ = ["EFFORT_BUDGETS", "MIN_BUDGET", "Knobs", "continuation", "fit"]
+__all__ = ["EFFORT_BUDGETS", "MIN_BUDGET", "Knobs", "continuation", "fit", "within_limit"]
 
 #: The smallest `budget_tokens` that is accepted.
 MIN_BUDGET = 1024
@@ -68,6 +68,18 @@ def continuation(partial: str) -> str:
     )
 
 
+def within_limit(thinking: ThinkingConfig, max_tokens: int | None) -> ThinkingConfig | None:
+    """A budget of thoughts below `max_tokens`, towards which they count: where it would not fit,
+    half of the limit is theirs; None where even that is less than the API takes.
+    """
+    budget = thinking.budget_tokens or 0
+    if max_tokens is None or budget < max_tokens:
+        return thinking
+    if max_tokens // 2 < MIN_BUDGET:
+        return None
+    return msgspec.structs.replace(thinking, budget_tokens=max_tokens // 2)
+
+
 def _fit_max_tokens(knobs: Knobs, traits: Traits) -> list[str]:
     if knobs.max_tokens is None or traits.max_output is None:
         return []
@@ -85,7 +97,7 @@ def _fit_thinking(knobs: Knobs, traits: Traits) -> list[str]:
     if thinking is not None and thinking.type != "disabled" and knobs.forced_tool:
         thinking = None  # A forced tool says what the answer is; thinking only how well.
     if thinking is not None and thinking.type == "enabled":
-        thinking = _within(thinking, knobs.max_tokens)
+        thinking = within_limit(thinking, knobs.max_tokens)
     knobs.thinking = thinking
     return [] if thinking == before else ["thinking"]
 
@@ -104,16 +116,6 @@ def _accepted(thinking: ThinkingConfig, traits: Traits) -> ThinkingConfig | None
     if thinking.type == "disabled" and not traits.thinking_off:
         return None
     return thinking
-
-
-def _within(thinking: ThinkingConfig, max_tokens: int | None) -> ThinkingConfig | None:
-    """Thoughts count towards `max_tokens`: where they would not fit, half of it is theirs."""
-    budget = thinking.budget_tokens or 0
-    if max_tokens is None or budget < max_tokens:
-        return thinking
-    if max_tokens // 2 < MIN_BUDGET:
-        return None
-    return msgspec.structs.replace(thinking, budget_tokens=max_tokens // 2)
 
 
 def _fit_sampling(knobs: Knobs, traits: Traits) -> list[str]:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 __all__ = ["ABSENT", "AnyDelta", "MessagesEnvelope", "PassingEvent"]
 
 
+_Something = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Text(msgspec.Struct, tag_field="type", tag="text_delta", gc=False):
+    text: _Something
+
+
+class _Thought(msgspec.Struct, tag_field="type", tag="thinking_delta", gc=False):
+    thinking: _Something
+
+
+class _Arguments(msgspec.Struct, tag_field="type", tag="input_json_delta", gc=False):
+    partial_json: _Something
+
+
 class AnyDelta(msgspec.Struct, tag_field="type", tag="content_block_delta", gc=False):
-    """A delta as the vendor writes it: nothing of it matters once content has been seen."""
+    """A delta as the vendor writes it, that adds something: what, does not matter."""
 
     index: int
-    delta: msgspec.Raw
+    delta: _Text | _Thought | _Arguments
 
 
 class _Delta(msgspec.Struct):
@@ -61,3 +78,4 @@ class MessagesEnvelope(msgspec.Struct, gc=False):
     top_k: msgspec.Raw = ABSENT
     thinking: msgspec.Raw = ABSENT
     output_config: msgspec.Raw = ABSENT
+    output_format: msgspec.Raw = ABSENT

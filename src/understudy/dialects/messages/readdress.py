@@ -6,32 +6,32 @@ from typing import Any
 
 import msgspec
 
-from understudy.dialects.base import PREFILL, SAMPLING, THINKING, Envelope, Traits
+from understudy.dialects.base import (
+    PAST_THINKING,
+    PREFILL,
+    SAMPLING,
+    THINKING,
+    Envelope,
+    Traits,
+)
 from understudy.dialects.fields import present, readdress_model, splice_model
 from understudy.dialects.messages.fit import Knobs, continuation, fit
+from understudy.dialects.messages.history import (
+    ADAPTED,
+    drop_clearing,
+    drop_unsigned,
+    rest_from_thinking,
+)
+from understudy.dialects.messages.shapes import Kind, PastTextTurn
 from understudy.dialects.messages.wire import ThinkingConfig
 
 __all__ = ["readdress"]
 
 
-class _Choice(msgspec.Struct):
-    type: str = ""
-
-
-class _TextOnly(msgspec.Struct):
-    type: str = ""
-    text: str = ""
-
-
-class _Turn(msgspec.Struct):
-    role: str = ""
-    content: str | list[_TextOnly] = ""
-
-
 _MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_TURN = msgspec.json.Decoder(_Turn)
-_CHOICE = msgspec.json.Decoder(_Choice)
+_TURN = msgspec.json.Decoder(PastTextTurn)
+_CHOICE = msgspec.json.Decoder(Kind)
 _NUMBER = msgspec.json.Decoder(float)
 _INT = msgspec.json.Decoder(int)
 _THINKING = msgspec.json.Decoder(ThinkingConfig)
@@ -45,21 +45,39 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
+#: A call of the caller's tools in the conversation so far.
+_CALL = b'"tool_use"'
+
+
 def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:
     """The body for `model` and the names of what was adapted to its `traits`.
 
-    Without traits only `model` changes. A field that cannot be read is left for the vendor to
-    answer in its own words.
+    Without traits only `model` changes, and thinking that no model takes back (`history`). A field
+    that cannot be read is left for the vendor to answer in its own words.
     """
-    if traits is not None and not _surely_fits(envelope, traits):
+    if _must_look(envelope, traits):
         addressed = readdress_model(envelope.fields, model)
-        names = _adapt(addressed, traits)
+        names = [ADAPTED] if drop_unsigned(addressed) else []
+        if traits is not None:
+            names += _adapt(addressed, traits)
+        if rest_from_thinking(addressed) and "thinking" not in names:
+            names.append("thinking")
+        if "thinking" in names and "thinking" not in addressed:
+            drop_clearing(addressed)
         if names:
             return msgspec.json.encode(addressed), names
     spliced = splice_model(envelope.body, envelope.model, model)
     if spliced is not None:
         return spliced, []
     return msgspec.json.encode(readdress_model(envelope.fields, model)), []
+
+
+def _must_look(envelope: Envelope, traits: Traits | None) -> bool:
+    """Something may have to be adapted."""
+    delicate = envelope.delicate
+    if delicate & PAST_THINKING or (delicate & THINKING and _CALL in envelope.body):
+        return True
+    return traits is not None and not _surely_fits(envelope, traits)
 
 
 def _surely_fits(envelope: Envelope, traits: Traits) -> bool:
@@ -85,7 +103,8 @@ def _adapt(fields: dict[str, msgspec.Raw], traits: Traits) -> list[str]:
             fields[name] = msgspec.Raw(msgspec.json.encode(value))
     if not traits.thinking_adaptive and _drop_effort(fields):
         names.append("output_config.effort")
-    if not traits.prefill and _ask_to_continue(fields):
+    # Nor does a prefill go with thinking (…/build-with-claude/extended-thinking).
+    if (knobs.thinks or not traits.prefill) and _ask_to_continue(fields):
         names.append("prefill")
     return names
 

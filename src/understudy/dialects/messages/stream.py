@@ -2,14 +2,12 @@
 
 Stricter than the glance at a passing stream, since what comes out must keep core's grammar: an
 event out of place is MALFORMED. Unknown events and deltas are passed over; so are whole blocks of
-kinds that core has no word for (server tools), and the indexes that remain have no gap.
+kinds that core has no word for (server tools), and the indexes that remain have no gap. Where that
+makes the events less than the stream, or their indexes others than the stream's, `Foreign` says so.
 `message_stop` without a `stop_reason` or inside a block is TRUNCATED, as in the glance.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import ClassVar
 
 import msgspec
 
@@ -21,6 +19,7 @@ from understudy.core.events import (
     Event,
     Failed,
     Finished,
+    Foreign,
     Pinged,
     SignatureDelta,
     Started,
@@ -31,6 +30,7 @@ from understudy.core.events import (
 )
 from understudy.core.faults import Fault
 from understudy.dialects.base import ReadError, truncated_fault
+from understudy.dialects.messages.shapes import StreamBlock, StreamEvent
 from understudy.dialects.messages.tail import UNREADABLE, tail_fault
 from understudy.dialects.messages.tally import malformed, merged_usage, read_stop
 from understudy.dialects.sse import EventTooLargeError, SseSplitter, parse_event
@@ -52,44 +52,7 @@ _BLOCK_OF = {
 _LAST = (Ended, Failed)
 
 
-class _Delta(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    signature: str | None = None
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: msgspec.Raw = msgspec.Raw()
-
-
-class _Message(msgspec.Struct):
-    id: str = ""
-    model: str = ""
-    usage: msgspec.Raw = msgspec.Raw()
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    index: int = -1
-    delta: _Delta | None = None
-    content_block: _Block | None = None
-    message: _Message | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_event = msgspec.json.Decoder(StreamEvent).decode
 
 
 class _OutOfGrammarError(Exception):
@@ -115,6 +78,8 @@ class MessagesParser:
         self._ours: int | None = None
         self._kind = ""
         self._next = 0
+        #: `Foreign` was said.
+        self._foreign = False
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes as they come, in any split; never raises."""
@@ -166,13 +131,34 @@ class MessagesParser:
             raise _OutOfGrammarError(self._read_error(sse.data))
         kind = event.type or sse.event
         _require(kind != "message", "an event has no type")
-        taker = self._TAKERS.get(kind)
-        return [] if taker is None else taker(self, event)
+        return self._take_kind(kind, event)
 
-    def _take_ping(self, _: _Event) -> list[Event]:
-        return [Pinged()]
+    def _take_kind(self, kind: str, event: StreamEvent) -> list[Event]:
+        if kind == "content_block_delta":
+            return self._take_delta(event)
+        if kind == "content_block_start":
+            return self._take_start(event)
+        if kind == "content_block_stop":
+            return self._take_stop(event)
+        if kind == "ping":
+            return [Pinged()]
+        return self._take_message(kind, event)
 
-    def _take_message_start(self, event: _Event) -> list[Event]:
+    def _take_message(self, kind: str, event: StreamEvent) -> list[Event]:
+        if kind == "message_start":
+            return self._take_message_start(event)
+        if kind == "message_delta":
+            return self._take_message_delta(event)
+        return self._take_message_stop() if kind == "message_stop" else []
+
+    def _say_foreign(self) -> list[Event]:
+        """Once: the stream holds what these events do not."""
+        if self._foreign:
+            return []
+        self._foreign = True
+        return [Foreign()]
+
+    def _take_message_start(self, event: StreamEvent) -> list[Event]:
         message = event.message
         if message is None or self._begun:
             raise _OutOfGrammarError(malformed("message_start out of place"))
@@ -180,14 +166,14 @@ class MessagesParser:
         self._usage = merged_usage(message.usage, None)
         return [Started(id=message.id, model=message.model, usage=self._usage)]
 
-    def _take_start(self, event: _Event) -> list[Event]:
+    def _take_start(self, event: StreamEvent) -> list[Event]:
         block = event.content_block
         in_place = self._begun and not self._finished and self._open is None and event.index >= 0
         if block is None or not in_place:
             raise _OutOfGrammarError(malformed("a block began out of place"))
         self._open = event.index
         if block.type not in _KINDS:
-            return []
+            return self._say_foreign()
         index = self._ours = self._next
         self._kind = block.type
         self._next += 1
@@ -200,9 +186,10 @@ class MessagesParser:
             tool_name=block.name or "" if block.type == "tool_use" else "",
             data=block.data or "",
         )
-        return [started, *_given_at_start(block, index)]
+        renumbered = self._say_foreign() if event.index != index else []
+        return [*renumbered, started, *_given_at_start(block, index)]
 
-    def _take_delta(self, event: _Event) -> list[Event]:
+    def _take_delta(self, event: StreamEvent) -> list[Event]:
         delta = event.delta
         if delta is None or self._open is None or event.index != self._open:
             raise _OutOfGrammarError(malformed("a delta came for a block that is not open"))
@@ -218,14 +205,14 @@ class MessagesParser:
             return [ToolDelta(index, delta.partial_json)]
         if kind == "signature_delta" and delta.signature:
             return [SignatureDelta(index, delta.signature)]
-        return []
+        return [] if kind in _BLOCK_OF else self._say_foreign()  # citations
 
-    def _take_stop(self, event: _Event) -> list[Event]:
+    def _take_stop(self, event: StreamEvent) -> list[Event]:
         _require(self._open is not None and event.index == self._open, "a block ended out of place")
         index, self._open, self._ours = self._ours, None, None
         return [] if index is None else [BlockStopped(index)]
 
-    def _take_message_delta(self, event: _Event) -> list[Event]:
+    def _take_message_delta(self, event: StreamEvent) -> list[Event]:
         _require(self._begun, "message_delta out of place")
         events: list[Event] = []
         delta = event.delta
@@ -241,26 +228,15 @@ class MessagesParser:
             events.append(UsageSeen(usage))
         return events
 
-    def _take_message_stop(self, _: _Event) -> list[Event]:
+    def _take_message_stop(self) -> list[Event]:
         if not self._finished:
             fault = truncated_fault("message_stop came before the answer was whole")
             raise _OutOfGrammarError(fault)
         self._closed = True
         return [Ended()]
 
-    # Functions, not bound methods: those would hold each stream in a cycle.
-    _TAKERS: ClassVar[dict[str, Callable[[MessagesParser, _Event], list[Event]]]] = {
-        "message_start": _take_message_start,
-        "content_block_start": _take_start,
-        "content_block_delta": _take_delta,
-        "content_block_stop": _take_stop,
-        "message_delta": _take_message_delta,
-        "message_stop": _take_message_stop,
-        "ping": _take_ping,
-    }
 
-
-def _given_at_start(block: _Block, index: int) -> list[Event]:
+def _given_at_start(block: StreamBlock, index: int) -> list[Event]:
     """The vendor begins its blocks empty; servers that imitate it do not always."""
     events: list[Event] = []
     if block.text and block.type == "text":

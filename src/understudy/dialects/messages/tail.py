@@ -6,6 +6,7 @@ import msgspec
 
 from understudy.core.faults import Fault
 from understudy.dialects.base import ReadError, truncated_fault
+from understudy.dialects.messages.shapes import ErrorShape
 from understudy.dialects.messages.tally import malformed
 from understudy.dialects.sse import parse_event
 
@@ -15,12 +16,7 @@ __all__ = ["UNREADABLE", "tail_fault"]
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
-class _Error(msgspec.Struct):
-    type: str = ""
-    error: msgspec.Raw = msgspec.Raw()
-
-
-_ERROR = msgspec.json.Decoder(_Error)
+_ERROR = msgspec.json.Decoder(ErrorShape)
 
 
 def tail_fault(pending: bytes, read_error: ReadError) -> Fault:

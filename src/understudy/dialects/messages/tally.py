@@ -9,10 +9,10 @@ import msgspec
 
 from understudy.core.conversation import Stop, Usage
 from understudy.core.faults import Fault, Kind, Scope
+from understudy.dialects.messages.shapes import WireUsage
 
 __all__ = [
     "STOP_REASONS",
-    "WireUsage",
     "malformed",
     "merged_usage",
     "read_stop",
@@ -32,20 +32,6 @@ STOP_REASONS = {
 }
 
 _STOPS = {word: stop for stop, word in STOP_REASONS.items()}
-
-
-class _OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class WireUsage(msgspec.Struct):
-    """`usage` as it comes. Every field may be absent or null in `message_delta`."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
 
 
 _USAGE = msgspec.json.Decoder(WireUsage | None)

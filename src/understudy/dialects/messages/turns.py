@@ -23,6 +23,7 @@ from understudy.core.conversation import (
     ToolResult,
     ToolUse,
 )
+from understudy.dialects.messages.history import ADAPTED
 
 __all__ = ["Turns", "json_object", "text_of", "valid_id"]
 
@@ -136,7 +137,7 @@ class Turns:
         if part.redacted is not None:
             return [{"type": "redacted_thinking", "data": part.redacted}]
         if not part.signature:
-            self._note("thinking")
+            self._note(ADAPTED)
             return []
         return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
 

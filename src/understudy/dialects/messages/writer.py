@@ -27,26 +27,32 @@ from understudy.core.events import (
     ToolDelta,
     UsageSeen,
 )
+from understudy.core.transcript import Transcript
 from understudy.dialects.messages.answer import message_id
 from understudy.dialects.messages.tally import STOP_REASONS, wire_usage
 
-__all__ = ["MessagesWriter"]
+__all__ = ["MESSAGE_STOP", "PING", "MessagesWriter"]
 
-_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
-_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 _encode = msgspec.json.Encoder().encode
 
 
 class MessagesWriter:
-    """Implements `understudy.dialects.base.StreamWriter`."""
+    """Implements `understudy.dialects.base.StreamWriter`.
 
-    def __init__(self, request: Request) -> None:
+    With a transcript of what was `sent` it goes on from there: deltas before the next
+    `BlockStarted` add to the block that was left open, the next block has the next index. The
+    message's id and model stand in its `message_start`, which is not written again.
+    """
+
+    def __init__(self, request: Request, sent: Transcript | None = None) -> None:
         self._model = request.model
-        self._usage = Usage()
+        self._usage = (sent.usage if sent is not None else None) or Usage()
         self._finished: Finished | None = None
         #: The index of the open block, or of the last one; before the first, -1.
-        self._index = -1
+        self._index = -1 if sent is None else len(sent.blocks) - 1
 
     def write(self, events: Iterable[Event]) -> bytes:
         """The bytes for these events. `Failed` writes nothing."""
@@ -67,7 +73,7 @@ class MessagesWriter:
             case Ended():
                 written = self._end()
             case Pinged():
-                written = _PING
+                written = PING
             case UsageSeen():
                 self._usage = event.usage
             case Finished():
@@ -115,7 +121,7 @@ class MessagesWriter:
             "stop_sequence": self._finished.stop_sequence,
         }
         usage = wire_usage(self._usage)
-        return _event("message_delta", {"delta": delta, "usage": usage}) + _STOP
+        return _event("message_delta", {"delta": delta, "usage": usage}) + MESSAGE_STOP
 
 
 def _delta_of(event: Event) -> dict[str, str] | None:

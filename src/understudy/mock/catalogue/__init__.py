@@ -12,24 +12,40 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from understudy.mock.faults import breaks, content, protocol, refusals, servers, streams
-from understudy.mock.faults.entry import CatalogueEntry
+from understudy.mock.faults import (
+    breaks,
+    content,
+    habits,
+    protocol,
+    refusals,
+    requests,
+    responses,
+    servers,
+    sick,
+    streams,
+)
+from understudy.mock.faults.entry import ALL, CatalogueEntry
 from understudy.mock.faults.scene import Args
 
 __all__ = ["CATALOGUE", "CatalogueEntry", "as_markdown"]
 
 _ALL = (
     *refusals.ENTRIES,
+    *requests.ENTRIES,
     *servers.ENTRIES,
     *protocol.ENTRIES,
     *breaks.ENTRIES,
+    *sick.ENTRIES,
     *streams.ENTRIES,
+    *responses.ENTRIES,
     *content.ENTRIES,
+    *habits.ENTRIES,
 )
 
 CATALOGUE = MappingProxyType({entry.name: entry for entry in _ALL})
 
 _BOTH = 2
+_ONLY = {"any": "", "continuing": " *(continuing)*", "prefilled": " *(prefilled)*"}
 
 
 def as_markdown() -> str:
@@ -39,10 +55,10 @@ def as_markdown() -> str:
         "|---|---|---|---|---|---|",
     ]
     for entry in CATALOGUE.values():
-        dialects = "both" if len(entry.dialects) == _BOTH else entry.dialects[0]
+        dialects = "all" if entry.dialects == ALL else ", ".join(entry.dialects)
         modes = "both" if len(entry.modes) == _BOTH else entry.modes[0]
         place = f"{entry.where.value}, …" if len(entry.wheres) > 1 else entry.where.value
-        mark = " *(harmless)*" if entry.harmless else ""
+        mark = " *(harmless)*" if entry.harmless else _ONLY[entry.only]
         told = f"| `{entry.name}` | {entry.summary}{mark} | {place} | {dialects} | {modes} "
         lines.append(f"{told}| {_settings(entry)} |")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
-"""Writes answers and errors of OpenAI's chat completions.
+"""Writes answers of OpenAI's chat completions.
 
-https://developers.openai.com/api/reference/resources/chat and …/docs/guides/rate-limits.
+https://developers.openai.com/api/reference/resources/chat.
 """
 
 from __future__ import annotations
@@ -9,24 +9,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from understudy.mock import models, tokens
+from understudy.mock import tokens
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.errors import ErrorSpec
 from understudy.mock.ids import Ids
-from understudy.mock.limits import Allowance
-from understudy.mock.reply import Frame, Headers, Stage
+from understudy.mock.openai.vendor import error_object
+from understudy.mock.reply import Frame, Stage
 
-__all__ = [
-    "DONE",
-    "PING",
-    "error_body",
-    "error_event",
-    "event",
-    "frames",
-    "headers",
-    "model_list",
-    "whole",
-]
+__all__ = ["DONE", "error_event", "event", "frames", "whole"]
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -37,11 +27,7 @@ _FINISH = {
     "tool_use": "tool_calls",
     "refused": "content_filter",
 }
-#: Chat completions have no ping; servers that keep a connection warm send a comment.
-PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
-#: When the listed models came out (Unix seconds): one day for all.
-_RELEASED = 1_760_000_000
 
 
 def event(data: Mapping[str, object]) -> bytes:
@@ -49,52 +35,9 @@ def event(data: Mapping[str, object]) -> bytes:
     return b"data: " + _ENCODER.encode(data) + b"\n\n"
 
 
-def headers(request_id: str, allowance: Allowance) -> Headers:
-    """The vendor's headers: limits with durations as resets."""
-    wait = max(allowance.reset_at - allowance.now, 0.0)
-    told = f"{wait:.0f}s" if wait >= 1 else f"{wait * 1000:.0f}ms"
-    return (
-        ("x-request-id", request_id),
-        ("openai-organization", "understudy-mock"),
-        ("openai-processing-ms", "12"),
-        ("openai-version", "2020-10-01"),
-        ("x-ratelimit-limit-requests", str(allowance.requests)),
-        ("x-ratelimit-limit-tokens", str(allowance.tokens)),
-        ("x-ratelimit-remaining-requests", str(allowance.requests_left)),
-        ("x-ratelimit-remaining-tokens", str(allowance.tokens_left)),
-        ("x-ratelimit-reset-requests", told),
-        ("x-ratelimit-reset-tokens", told),
-    )
-
-
-def error_body(spec: ErrorSpec, request_id: str) -> bytes:
-    """The error envelope."""
-    return _ENCODER.encode(_error(spec))
-
-
-def error_event(spec: ErrorSpec) -> bytes:
+def error_event(spec: ErrorSpec, number: int) -> bytes:
     """The error as an event inside a stream."""
-    return event(_error(spec))
-
-
-def _error(spec: ErrorSpec) -> dict[str, object]:
-    return {
-        "error": {
-            "message": spec.message,
-            "type": spec.type,
-            "param": spec.param,
-            "code": spec.code,
-        }
-    }
-
-
-def model_list() -> bytes:
-    """`GET /v1/models`."""
-    listed = [
-        {"id": name, "object": "model", "created": _RELEASED, "owned_by": "system"}
-        for name in models.OPENAI_MODELS
-    ]
-    return _ENCODER.encode({"object": "list", "data": listed})
+    return event({"error": error_object(spec)})
 
 
 def _usage(ask: Ask, made: tuple[Composition, ...], *, cache_hit: bool) -> dict[str, object]:
@@ -228,7 +171,8 @@ def _content(writer: _Chunks, number: int, answer: Composition, ids: Ids, size: 
         for piece, count in tokens.group(answer.text, size)
     ]
     if answer.refusal:
-        told.append(writer.chunk(number, {"refusal": answer.refusal}, Stage.TEXT, 1))
+        count = tokens.count(answer.refusal)
+        told.append(writer.chunk(number, {"refusal": answer.refusal}, Stage.TEXT, count))
     for index, call in enumerate(answer.calls):
         first: dict[str, object] = {
             "index": index,

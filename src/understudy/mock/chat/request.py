@@ -7,16 +7,16 @@ server, which lets unknown fields pass.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
-from understudy.mock import models, tokens
+from understudy.mock import models
 from understudy.mock.answers import digest_of
 from understudy.mock.ask import Ask, Tool, Turn
-from understudy.mock.chat.style import STYLE, refusal
 from understudy.mock.chat.turns import read_turns
 from understudy.mock.cursor import Cursor
 from understudy.mock.errors import ErrorSpec, RefusedError
+from understudy.mock.openai import checks
+from understudy.mock.openai.style import STYLE, refusal
 
 __all__ = ["read"]
 
@@ -61,8 +61,6 @@ _FIELDS = frozenset(
         "web_search_options",
     ]
 )
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_EFFORT = {"none": 0, "minimal": 0, "low": 64, "medium": 128, "high": 256, "xhigh": 512, "max": 512}
 #: What models that reason take at its default only; `stop` not at all.
 _SAMPLING = (
     ("top_p", 1),
@@ -71,8 +69,6 @@ _SAMPLING = (
     ("logprobs", False),
     ("stop", None),
 )
-#: A prompt is cached from this length on (…/guides/prompt-caching).
-_CACHED_FROM = 1024
 
 
 def read(fields: dict[str, object], *, counting: bool = False) -> Ask:
@@ -108,7 +104,7 @@ def _assembled(
     choice, chosen = _tool_choice(root, tools)
     parallel, stream, count = root.at("parallel_tool_calls"), root.at("stream"), root.at("n")
     text = "".join([system, *(turn.text for turn in turns)])
-    asked = _input_tokens(text, turns, tools)
+    asked = checks.input_tokens(text, turns, tools)
     if asked > model.context:
         raise refusal(
             f"This model's maximum context length is {model.context} tokens. However, your "
@@ -116,7 +112,7 @@ def _assembled(
             "messages",
             "context_length_exceeded",
         )
-    effort = _EFFORT.get(_effort(root, model), 128)
+    effort = checks.EFFORT.get(_effort(root, model), 128)
     return Ask(
         model=root.need("model").text(),
         turns=turns,
@@ -134,7 +130,7 @@ def _assembled(
         reasoning_tokens=effort if model.reasoning else 0,
         choices=count.integer() if count else 1,
         input_tokens=asked,
-        cached_tokens=asked // 128 * 128 if asked >= _CACHED_FROM else 0,
+        cached_tokens=checks.cached(asked),
         digest=digest_of(turns, system),
     )
 
@@ -153,17 +149,8 @@ def _check_parameters(root: Cursor, model: models.OpenAIModel) -> None:
         _check_reasoning(root, sampled=_effort(root, model) == "none")
     elif root.at("reasoning_effort") and model.strict:
         raise refusal("Unrecognized request argument supplied: reasoning_effort")
-    for name, most in (("temperature", 2), ("top_p", 1)):
-        field = root.at(name)
-        if field is not None and not 0 <= field.number() <= most:
-            above = field.number() > most
-            raise refusal(
-                f"Invalid '{name}': decimal {'above maximum' if above else 'below minimum'} value. "
-                f"Expected a value {'<= ' + str(most) if above else '>= 0'}, but got "
-                f"{field.number()} instead.",
-                name,
-                f"decimal_{'above_max' if above else 'below_min'}_value",
-            )
+    checks.check_range(root, "temperature", 2)
+    checks.check_range(root, "top_p", 1)
     count = root.at("n")
     if count is not None and not 1 <= count.integer() <= 128:
         raise refusal(
@@ -204,16 +191,7 @@ def _check_reasoning(root: Cursor, *, sampled: bool) -> None:
 
 def _limit(root: Cursor) -> int | None:
     field = root.at("max_completion_tokens") or root.at("max_tokens")
-    if field is None:
-        return None
-    if field.integer() < 1:
-        raise refusal(
-            f"Invalid '{field.path}': integer below minimum value. Expected a value >= 1, but got "
-            f"{field.value} instead.",
-            field.path,
-            "integer_below_min_value",
-        )
-    return field.integer()
+    return None if field is None else checks.check_least(field, 1)
 
 
 def _stop(root: Cursor) -> tuple[str, ...]:
@@ -260,28 +238,8 @@ def _tools(root: Cursor) -> tuple[Tool, ...]:
                 "parallel_tool_calls",
             )
         return ()
-    made = []
-    for item in field.items():
-        if item.need("type").text() != "function":
-            continue
-        function = item.need("function")
-        name = function.need("name")
-        if not _TOOL_NAME.fullmatch(name.text()):
-            raise refusal(
-                f"Invalid '{name.path}': string does not match pattern. Expected a string that "
-                "matches the pattern '^[a-zA-Z0-9_-]+$'.",
-                name.path,
-                "invalid_value",
-            )
-        told, schema, strict = (
-            function.at("description"), function.at("parameters"), function.at("strict")
-        )  # fmt: skip
-        if schema and strict and strict.boolean():
-            _check_strict(schema.fields(), f"function '{name.text()}'", name.path)
-        made.append(
-            Tool(name.text(), told.text() if told else "", schema.fields() if schema else {})
-        )
-    return tuple(made)
+    offered = [item for item in field.items() if item.need("type").text() == "function"]
+    return tuple(checks.function(item.need("function")) for item in offered)
 
 
 _Choice = Literal["auto", "none", "any", "tool"]
@@ -337,50 +295,10 @@ def _format(root: Cursor, text: str) -> dict[str, object] | None:
             name, schema = described.need("name").text(), described.at("schema")
             strict = described.at("strict")
             if schema and strict and strict.boolean():
-                _check_strict(schema.fields(), f"response_format '{name}'", "response_format")
+                checks.check_strict(schema.fields(), f"response_format '{name}'", "response_format")
             return schema.fields() if schema else {}
         case kind:
             raise field.need("type").refusal(
                 f"Invalid value: '{kind}'. Supported values are: 'json_object', 'json_schema', "
                 "and 'text'."
             )
-
-
-def _check_strict(
-    schema: dict[str, object], where: str, param: str, context: tuple[str, ...] = ()
-) -> None:
-    """Strict mode wants every object closed and every property required
-    (https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas).
-    """
-    told = f"Invalid schema for {where}: In context={context!r}"
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, dict):
-        if schema.get("additionalProperties") is not False:
-            raise refusal(
-                f"{told}, 'additionalProperties' is required to be supplied and to be false.",
-                param,
-            )
-        required = schema.get("required")
-        named = properties if isinstance(properties, dict) else {}
-        for key in named:
-            if not isinstance(required, list) or key not in required:
-                raise refusal(
-                    f"{told}, 'required' is required to be supplied and to be an array including "
-                    f"every key in properties. Missing '{key}'.",
-                    param,
-                )
-    for keyword in ("properties", "$defs"):
-        inner = schema.get(keyword)
-        for key, value in (inner if isinstance(inner, dict) else {}).items():
-            if isinstance(value, dict):
-                _check_strict(value, where, param, (*context, keyword, key))
-    items = schema.get("items")
-    if isinstance(items, dict):
-        _check_strict(items, where, param, (*context, "items"))
-
-
-def _input_tokens(text: str, turns: tuple[Turn, ...], tools: tuple[Tool, ...]) -> int:
-    held = sum(tokens.count(result.text) for turn in turns for result in turn.results)
-    offered = sum(tokens.count(f"{tool.description}{tool.schema}") for tool in tools)
-    images = sum(765 for turn in turns for _ in turn.images)
-    return tokens.count(text) + held + offered + images + 4 * len(turns) + 3

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import re
-
 from understudy.mock.ask import Image, Result, Turn
-from understudy.mock.chat.style import refusal
 from understudy.mock.cursor import Cursor
+from understudy.mock.openai import checks
+from understudy.mock.openai.style import refusal
 
 __all__ = ["read_turns"]
 
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
-_DATA_URL = re.compile(r"data:(image/[a-z+.-]+);base64,", re.IGNORECASE)
 _MAX_ID = 40
 
 
@@ -86,7 +83,7 @@ def _content(message: Cursor) -> tuple[str, tuple[Image, ...]]:
             case "refusal":
                 texts.append(part.need("refusal").text())
             case "image_url":
-                images.append(_image(part))
+                images.append(checks.image(part.need("image_url").need("url")))
             case "file" | "input_audio":
                 texts.append("A file.")
             case kind:
@@ -95,28 +92,6 @@ def _content(message: Cursor) -> tuple[str, tuple[Image, ...]]:
                     "'input_audio', 'refusal', and 'file'."
                 )
     return "\n\n".join(texts), tuple(images)
-
-
-def _image(part: Cursor) -> Image:
-    url = part.need("image_url").need("url")
-    found = _DATA_URL.match(url.text())
-    if found is None:
-        if not url.text().startswith(("http://", "https://")):
-            raise refusal(
-                f"Invalid '{url.path}'. Expected a base64-encoded data URL with an image MIME type "
-                "(e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU='), but got a value without the "
-                "'data:' prefix.",
-                url.path,
-                "invalid_value",
-            )
-        return Image("an image", None)
-    try:
-        size = len(base64.b64decode(url.text()[found.end() :], validate=True))
-    except ValueError:
-        raise refusal(
-            f"Invalid base64 image_url. ({url.path})", url.path, "invalid_base64"
-        ) from None
-    return Image(found[1].lower(), size)
 
 
 def _assistant(message: Cursor) -> Turn:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
+from msgspec.structs import replace
 
-from understudy.mock import wire
+from understudy.mock import tokens, wire
 from understudy.mock.ask import Composition
 from understudy.mock.faults.entry import ANYWHERE, CONTENT, CatalogueEntry
 from understudy.mock.faults.scene import Args, Scene
-from understudy.mock.reply import Where
+from understudy.mock.reply import Stage, Where
 from understudy.mock.script import Act, Script, Wait
 
 __all__ = ["ENTRIES"]
+
+#: Tokens that a place may move by as it is rounded up to a whole event.
+_ROUNDED = 32
 
 
 def _ends_with(act: Act) -> Callable[[Scene], Script]:
@@ -39,7 +42,7 @@ def _slow_drip(scene: Scene) -> Script:
     yield scene.head()
     for frame in scene.reply.frames:
         yield Wait(scene.args.seconds or 0.0)
-        yield scene.framed(frame.data)
+        yield scene.sent(frame)
     yield scene.end
 
 
@@ -63,14 +66,17 @@ def _slow_headers(scene: Scene) -> Script:
 
 
 def _truncated_utf8(scene: Scene) -> Script:
-    """Cuts within the first character of several bytes, and ends the body in order."""
+    """Cuts within the first character of several bytes, after `n` tokens where that is set, and
+    ends the body in order.
+    """
     yield from scene.opening(scene.head(drop=("content-length",), add=_closing(scene)))
-    for frame in scene.reply.frames:
+    sound = scene.struck if scene.args.n is not None else 0
+    for number, frame in enumerate(scene.reply.frames):
         place = next((i for i, byte in enumerate(frame.data) if byte >= 0xC2), -1)
-        if place >= 0:
-            yield scene.framed(frame.data[: place + 1])
+        if number >= sound and place >= 0 and frame.stage is not Stage.OPENING:
+            yield scene.sent(replace(frame, data=frame.data[: place + 1]))
             break
-        yield scene.framed(frame.data)
+        yield scene.sent(frame)
     yield scene.end
     yield Act.CLOSE
 
@@ -85,8 +91,8 @@ def _truncated_sse(scene: Scene) -> Script:
     yield from scene.before()
     frames = scene.reply.frames
     if scene.struck < len(frames):
-        data = frames[scene.struck].data
-        yield scene.framed(data[: max(len(data) * 2 // 3, 1)])
+        frame = frames[scene.struck]
+        yield scene.sent(replace(frame, data=frame.data[: max(len(frame.data) * 2 // 3, 1)]))
     yield scene.end
     yield Act.CLOSE
 
@@ -114,9 +120,13 @@ def _length_too_short(scene: Scene) -> Script:
 
 
 def _with_wide_characters(made: Composition, args: Args) -> Composition:
-    half = len(made.text) // 2
-    text = f"{made.text[:half]} café — 日本語 {made.text[half:]}"
-    return msgspec.structs.replace(made, text=text)
+    """The answer with characters of several bytes where it is to be cut, if it has none there."""
+    kept, _ = tokens.cut(made.text, args.n or 0)
+    if not made.text[len(kept) :].isascii():
+        return made
+    before = tokens.count(made.text) // 2 if args.n is None else args.n + _ROUNDED
+    head, _ = tokens.cut(made.text, before)
+    return replace(made, text=f"{head} café — 日本語 {made.text[len(head) :]}")
 
 
 ENTRIES = (

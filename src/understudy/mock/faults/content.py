@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from understudy.mock.ask import Call, Composition
-from understudy.mock.faults.entry import CatalogueEntry
+from understudy.mock.faults.entry import OPENAI, CatalogueEntry
 from understudy.mock.faults.scene import Args, Scene
 from understudy.mock.reply import Where
 from understudy.mock.script import Script
@@ -23,7 +23,7 @@ def _whole(scene: Scene) -> Script:
 
 
 def _empty(made: Composition, args: Args) -> Composition:
-    return _replace(made, thinking="", text="", calls=(), ending="end", output_tokens=0)
+    return _replace(made, thinking="", text="", calls=(), ending="end", thinking_tokens=0)
 
 
 def _refused(made: Composition, args: Args) -> Composition:
@@ -35,7 +35,7 @@ def _refused_midway(made: Composition, args: Args) -> Composition:
 
 
 def _refused_in_words(made: Composition, args: Args) -> Composition:
-    return _replace(_empty(made, args), refusal=_REFUSAL, output_tokens=8)
+    return _replace(_empty(made, args), refusal=_REFUSAL)
 
 
 def _garbled(made: Composition, args: Args) -> Composition:
@@ -78,7 +78,7 @@ ENTRIES = (
     CatalogueEntry(
         name="refusal",
         summary="200 with a refusal in the place of content: stop_reason refusal, or "
-        "finish_reason content_filter.",
+        "finish_reason content_filter, or incomplete for content_filter.",
         where=Where.AFTER_HEADERS,
         alter=_refused,
         play=_whole,
@@ -92,9 +92,9 @@ ENTRIES = (
     ),
     CatalogueEntry(
         name="refusal_in_words",
-        summary="A refusal in the message's own field for it, with finish_reason stop.",
+        summary="A refusal in the message's own place for it, as an answer that is whole.",
         where=Where.AFTER_HEADERS,
-        dialects=("chat_completions",),
+        dialects=OPENAI,
         alter=_refused_in_words,
         play=_whole,
     ),

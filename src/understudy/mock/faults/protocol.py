@@ -75,6 +75,7 @@ def _edge_problem(scene: Scene) -> Script:
 
 
 def _gzip_unasked(scene: Scene) -> Script:
+    scene.produced()
     packed = gzip.compress(scene.reply.body, mtime=0)
     yield from scene.instead(
         scene.reply.status, packed, dict(scene.reply.headers).get("content-type"), _GZIP
@@ -113,7 +114,7 @@ def _close_delimited(scene: Scene) -> Script:
     """Neither a length nor chunks: the end of the connection ends the body (RFC 9112 §6.3)."""
     head = scene.head(add=(("connection", "close"),), drop=("content-length", "transfer-encoding"))
     yield from scene.opening(head)
-    yield scene.reply.body
+    yield scene.all_sent()
     yield Act.CLOSE
 
 
@@ -132,7 +133,7 @@ def _conflicting_lengths(scene: Scene) -> Script:
     """A length and chunks at once, which RFC 9112 §6.1 has a client treat as an attack."""
     add = (("transfer-encoding", "chunked"), ("content-length", "5"))
     yield from scene.opening(scene.head(add=add))
-    yield wire.chunk(scene.reply.body)
+    yield wire.chunk(scene.all_sent())
     yield wire.LAST_CHUNK
     yield Act.CLOSE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -13,7 +13,7 @@ from understudy.mock.pace import Pace
 from understudy.mock.reply import Frame, Headers, Reply, Stage, Where, body_frames, strike
 from understudy.mock.script import Script, Wait
 
-__all__ = ["Args", "Scene", "written"]
+__all__ = ["Args", "Scene", "unmetered", "written"]
 
 
 class Args(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,10 @@ class Args(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def unmetered(frame: Frame) -> None:
+    """Nobody counts."""
+
+
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """One answer about to go wrong."""
 
@@ -55,6 +59,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive: bool = True
     #: The entry's error in this dialect, where it has one.
     error: ErrorSpec | None = None
+    #: Is told of every frame of the answer that is produced, as it is.
+    meter: Callable[[Frame], None] = unmetered
 
     def head(
         self, *, status: int | None = None, add: Headers = (), drop: Iterable[str] = ()
@@ -65,6 +71,23 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     def framed(self, data: bytes) -> bytes:
         """`data` as a part of the body."""
         return wire.chunk(data) if self.reply.streamed and data else data
+
+    def sent(self, frame: Frame) -> bytes:
+        """A frame of the answer as a part of the body. A whole answer was produced before it."""
+        if self.reply.streamed:
+            self.meter(frame)
+        return self.framed(frame.data)
+
+    def all_sent(self) -> bytes:
+        """The whole body, without framing."""
+        if self.reply.streamed:
+            self.produced()
+        return self.reply.body
+
+    def produced(self) -> None:
+        """All of the answer has been produced."""
+        for frame in self.reply.frames:
+            self.meter(frame)
 
     @property
     def end(self) -> bytes:
@@ -86,7 +109,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
                     started = True
                 if seconds:
                     yield Wait(seconds)
-            yield self.framed(frame.data)
+            yield self.sent(frame)
 
     def before(self) -> Script:
         """Everything that is sent before the fault: nothing at all if it strikes at once."""
@@ -103,6 +126,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
             )
             if seconds:
                 yield Wait(seconds)
+            self.produced()
         yield self.head() if head is None else head
 
     def whole(self, head: bytes | None = None) -> Script:
@@ -124,6 +148,12 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
         headers = _changed(self.reply.headers, (*told, *add), () if told else ("content-type",))
         other = Reply(status=status, headers=headers, frames=body_frames(body))
         yield from written(other, keep_alive=self.keep_alive)
+
+    def error_event(self) -> bytes:
+        """The entry's error as an event of the stream, after the frames before the fault."""
+        if self.error is None:
+            raise LookupError(f"no such error in {self.dialect.name}")
+        return self.dialect.error_event(self.error, self.struck)
 
     def terminal(self) -> tuple[Frame, ...]:
         """The frames that end the answer in its dialect."""

@@ -1,4 +1,4 @@
-"""Errors in the words of servers that speak chat completions and are not OpenAI's.
+"""Errors in the words of servers that speak OpenAI's dialects and are not OpenAI's.
 
 vLLM (vllm/entrypoints/openai), Ollama (server/routes.go, middleware/openai.go), llama.cpp
 (tools/server/utils.hpp): each has an envelope of its own.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from understudy.mock.faults.entry import CatalogueEntry
+from understudy.mock.faults.entry import OPENAI, CatalogueEntry
 from understudy.mock.faults.scene import Scene
 from understudy.mock.script import Script
 
@@ -23,7 +23,7 @@ def _entry(name: str, summary: str, status: int, body: dict[str, object]) -> Cat
     return CatalogueEntry(
         name=name,
         summary=summary,
-        dialects=("chat_completions",),
+        dialects=OPENAI,
         play=_plays(status, _ENCODER.encode(body)),
     )
 

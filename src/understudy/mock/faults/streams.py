@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
-from understudy.mock.chat import reply as chat_reply
 from understudy.mock.errors import ErrorSpec
 from understudy.mock.faults.entry import CONTENT, CatalogueEntry
+from understudy.mock.faults.events import Change, each, named, numbered_on, said
 from understudy.mock.faults.scene import Args, Scene
-from understudy.mock.messages import reply as messages_reply
 from understudy.mock.reply import Frame, Stage, Where, body_frames
 from understudy.mock.script import Script, Wait
 
@@ -18,9 +17,6 @@ __all__ = ["ENTRIES"]
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(dict[str, object])
-_DATA = b"data: "
-
-Change = Callable[[dict[str, object]], dict[str, object]]
 
 
 def _without(*stages: Stage) -> Callable[[Scene], Script]:
@@ -41,19 +37,23 @@ def _no_terminal(scene: Scene) -> Script:
 def _error_then_done(scene: Scene) -> Script:
     """As vLLM does: https://github.com/vllm-project/vllm, serving/openai/serving_chat.py."""
     yield from scene.before()
-    if scene.error is not None:
-        yield scene.framed(scene.dialect.error_event(scene.error))
+    yield scene.framed(scene.error_event())
     yield from scene.body(scene.terminal())
     yield scene.end
 
 
-def _between(strange: Callable[[Scene], bytes]) -> Callable[[Scene], Script]:
-    """The whole answer, with something strange in the middle of its content."""
+def _between(
+    strange: Callable[[Scene], bytes], *, counts: bool = True
+) -> Callable[[Scene], Script]:
+    """The whole answer, with something strange in the middle of its content. `counts`: it is an
+    event with a number of its own, where events are numbered.
+    """
 
     def play(scene: Scene) -> Script:
         yield from scene.before()
         yield scene.framed(strange(scene))
-        yield from scene.body(scene.reply.frames[scene.struck :], started=True)
+        rest = scene.reply.frames[scene.struck :]
+        yield from scene.body(numbered_on(scene, rest) if counts else rest, started=True)
         yield scene.end
 
     return play
@@ -66,9 +66,9 @@ def _malformed(scene: Scene) -> bytes:
 
 
 def _unknown_event(scene: Scene) -> bytes:
-    if scene.dialect.name == "messages":
-        return messages_reply.event("weather_report", {"type": "weather_report", "outlook": "fair"})
-    return chat_reply.event({"object": "chat.completion.weather", "choices": [], "outlook": "fair"})
+    kinds = {"chat_completions": "chat.completion.weather", "responses": "response.weather"}
+    kind = kinds.get(scene.dialect.name, "weather_report")
+    return named(scene, {"type": kind, "outlook": "fair"})
 
 
 def _bare_error_line(scene: Scene) -> Script:
@@ -79,13 +79,8 @@ def _bare_error_line(scene: Scene) -> Script:
 
 
 def _oversized(scene: Scene) -> bytes:
-    filler = "x" * (scene.args.size or 0)
-    if scene.dialect.name == "messages":
-        delta = {"type": "text_delta", "text": filler}
-        data = {"type": "content_block_delta", "index": 0, "delta": delta}
-        return messages_reply.event("content_block_delta", data)
-    choice = {"index": 0, "delta": {"content": filler}, "finish_reason": None}
-    return chat_reply.event({"object": "chat.completion.chunk", "choices": [choice]})
+    """A delta of the answer's text, much too long."""
+    return said(scene, "x" * (scene.args.size or 0))
 
 
 def _ping_only(scene: Scene) -> Script:
@@ -119,7 +114,7 @@ def _changed(change: Change) -> Callable[[Scene], Script]:
 
     def play(scene: Scene) -> Script:
         if scene.reply.streamed:
-            frames: tuple[Frame, ...] = tuple(_each(scene.reply.frames, change))
+            frames: tuple[Frame, ...] = tuple(each(scene.reply.frames, change))
         else:
             body = change(_DECODER.decode(scene.reply.body))
             frames = body_frames(_ENCODER.encode(body))
@@ -128,20 +123,11 @@ def _changed(change: Change) -> Callable[[Scene], Script]:
     return play
 
 
-def _each(frames: tuple[Frame, ...], change: Change) -> Iterator[Frame]:
-    for frame in frames:
-        before, marked, data = frame.data.partition(_DATA)
-        if not marked or not data.startswith(b"{"):
-            yield frame
-            continue
-        made = _ENCODER.encode(change(_DECODER.decode(data)))
-        yield msgspec.structs.replace(frame, data=before + marked + made + b"\n\n")
-
-
 def _no_usage(data: dict[str, object]) -> dict[str, object]:
-    message = data.get("message")
-    if isinstance(message, dict):
-        data["message"] = _no_usage(message)
+    for name in ("message", "response"):
+        inner = data.get(name)
+        if isinstance(inner, dict):
+            data[name] = _no_usage(inner)
     return {key: value for key, value in data.items() if key != "usage"}
 
 
@@ -154,6 +140,12 @@ def _new_reason(data: dict[str, object]) -> dict[str, object]:
         for key in ("stop_reason", "finish_reason"):
             if place.get(key):
                 place[key] = "changed_its_mind"
+    response = data.get("response", data)
+    if isinstance(response, dict) and response.get("status") == "completed":
+        response["status"] = "incomplete"
+        response["incomplete_details"] = {"reason": "changed_its_mind"}
+        if response is not data:
+            data["type"] = "response.incomplete"
     return data
 
 
@@ -218,8 +210,8 @@ ENTRIES = (
         where=Where.MID_TEXT,
         wheres=CONTENT,
         modes=("stream",),
-        messages=ErrorSpec(status=500, type="api_error", message="Internal server error"),
-        chat_completions=_ENGINE_DEAD,
+        anthropic=ErrorSpec(status=500, type="api_error", message="Internal server error"),
+        openai=_ENGINE_DEAD,
         play=_error_then_done,
     ),
     CatalogueEntry(
@@ -237,7 +229,7 @@ ENTRIES = (
         where=Where.MID_TEXT,
         wheres=CONTENT,
         modes=("stream",),
-        play=_between(_malformed),
+        play=_between(_malformed, counts=False),
     ),
     CatalogueEntry(
         name="oversized_event",

@@ -76,7 +76,7 @@ def error_body(spec: ErrorSpec, request_id: str) -> bytes:
     return _ENCODER.encode(_error(spec) | {"request_id": request_id})
 
 
-def error_event(spec: ErrorSpec) -> bytes:
+def error_event(spec: ErrorSpec, number: int) -> bytes:
     """The error as an event inside a stream; nothing follows it."""
     return event("error", _error(spec))
 

@@ -80,6 +80,8 @@ def _assembled(
     tools = _tools(root)
     thinking, hidden = _thinking(root, model, limit)
     _check_sampling(root, model, thinking=thinking)
+    if thinking and turns[-1].role == "assistant":
+        _check_thinking_first(root.need("messages").items()[-1])
     choice, chosen, parallel = _tool_choice(root, tools, thinking=thinking)
     stream, stop = root.at("stream"), root.at("stop_sequences")
     text = "".join([system, *(turn.text for turn in turns)])
@@ -229,6 +231,24 @@ def _check_budget(field: Cursor, model: models.ClaudeModel, limit: int | None) -
         raise refusal(
             "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our "
             f"documentation at {_THINKING_DOCS}#max-tokens-and-context-window-size"
+        )
+
+
+def _check_thinking_first(last: Cursor) -> None:
+    """A model that thinks does so before its first word: no other beginning can be put in its
+    mouth (…/extended-thinking#feature-compatibility).
+    """
+    content = last.need("content")
+    blocks = content.items() if isinstance(content.value, list) else []
+    kind = blocks[0].need("type").text() if blocks else "text"
+    if kind not in {"thinking", "redacted_thinking"}:
+        raise refusal(
+            f"{content.path}.0.type: Expected `thinking` or `redacted_thinking`, but found "
+            f"`{kind}`. When `thinking` is enabled, a final `assistant` message must start with a "
+            "thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "
+            "We recommend you include thinking blocks from previous turns. To avoid this "
+            "requirement, disable `thinking`. Please consult our documentation at "
+            f"{_THINKING_DOCS}"
         )
 
 

@@ -23,7 +23,7 @@ from unit.dialects.chat_completions.chat_samples import (
 
 
 def glance_at(*pieces: bytes):
-    glance = CHAT_COMPLETIONS.stream_glance(read_error)
+    glance = CHAT_COMPLETIONS.stream_glance(read_error, 0)
     return glance, b"".join([glance.feed(piece) for piece in pieces])
 
 
@@ -46,7 +46,7 @@ def test_stop_and_usage_are_read():
 
 
 def test_whole_events_are_returned_as_the_very_object_that_came():
-    glance = CHAT_COMPLETIONS.stream_glance(read_error)
+    glance = CHAT_COMPLETIONS.stream_glance(read_error, 0)
     for data in (TEXT_STREAM[0], TEXT_STREAM[1], TEXT_STREAM[1] + TEXT_STREAM[2], END):
         assert glance.feed(data) is data
 

@@ -63,6 +63,25 @@ class TestEnvelope:
         assert (envelope.stream, envelope.has_stop) == (False, False)
 
     @pytest.mark.parametrize(
+        ("fields", "structured"),
+        [
+            ({}, False),
+            ({"response_format": None}, False),
+            ({"response_format": {"type": "text"}}, False),
+            ({"response_format": {"type": "grammar"}}, False),
+            ({"response_format": 3}, False),
+            ({"response_format": {"type": "json_object"}}, True),
+            ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, True),
+        ],
+    )
+    def test_whether_half_an_answer_is_of_any_use(self, fields, structured):
+        assert CHAT_COMPLETIONS.read_envelope(body_of(user(), **fields)).structured is structured
+
+    @pytest.mark.parametrize(("n", "choices"), [({}, 1), ({"n": None}, 1), ({"n": 3}, 3)])
+    def test_how_many_answers_are_asked_for(self, n, choices):
+        assert CHAT_COMPLETIONS.read_envelope(body_of(user(), **n)).choices == choices
+
+    @pytest.mark.parametrize(
         ("body", "field"),
         [
             (b"", None),

@@ -274,7 +274,9 @@ def test_what_is_no_token_count_is_malformed(body):
         lambda: COUNT_TOKENS.render_request(asks(), "m", None),
         lambda: COUNT_TOKENS.stream_writer(asks()),
         lambda: COUNT_TOKENS.stream_parser(read_error),
-        lambda: COUNT_TOKENS.stream_glance(read_error),
+        lambda: COUNT_TOKENS.stream_glance(read_error, 0),
+        COUNT_TOKENS.sent,
+        lambda: COUNT_TOKENS.extend(b"{}", [("user", "x")], None),
     ],
 )
 def test_token_counting_is_not_translated(translate):

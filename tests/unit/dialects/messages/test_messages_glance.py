@@ -32,7 +32,7 @@ from unit.dialects.messages.messages_samples import (
 
 
 def glance_at(*pieces: bytes):
-    glance = MESSAGES.stream_glance(read_error)
+    glance = MESSAGES.stream_glance(read_error, 0)
     return glance, b"".join([glance.feed(piece) for piece in pieces])
 
 

@@ -104,7 +104,13 @@ def test_what_the_model_rejects_is_adapted_by_name(traits, fields, left, names):
 
 @pytest.mark.parametrize(
     "content",
-    ["The answer is (", [{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "is ("}]],
+    [
+        "The answer is (",
+        [
+            {"type": "thinking", "thinking": "x", "signature": "s"},
+            {"type": "text", "text": "is ("},
+        ],
+    ],
 )
 @pytest.mark.parametrize(("traits", "adapted"), [(OLD, False), (MIDDLE, True), (NEW, True)])
 def test_a_prefill_becomes_a_turn_of_the_user_where_it_is_rejected(traits, adapted, content):

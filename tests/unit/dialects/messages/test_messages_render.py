@@ -249,7 +249,7 @@ def test_thoughts_without_a_signature_and_the_detail_of_images_are_left_out_by_n
     image = Image(url="https://x/y.png", detail="low")
     body, names = rendered(user(image), assistant(Thinking(text="hm"), "x"), user("y"))
     assert body["messages"][1]["content"] == [text("x")]
-    assert names == ["detail", "thinking"]
+    assert names == ["detail", "thinking history"]
 
 
 # -- an assistant's turn at the end

@@ -39,6 +39,24 @@ def without(name: str) -> bytes:
 # -- the envelope
 
 
+@pytest.mark.parametrize(
+    ("fields", "structured"),
+    [
+        ({}, False),
+        ({"output_config": {"effort": "low"}}, False),
+        ({"output_config": {"format": None}}, False),
+        ({"output_config": None}, False),
+        ({"output_config": 3}, False),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {}}}}, True),
+        ({"output_format": {"type": "json_schema", "schema": {}}}, True),
+        ({"output_format": None}, False),
+    ],
+)
+def test_an_envelope_says_whether_half_an_answer_is_of_any_use(fields, structured):
+    envelope = MESSAGES.read_envelope(body_of(**fields))
+    assert (envelope.structured, envelope.choices) == (structured, 1)
+
+
 def test_an_envelope_holds_every_field_untouched_and_in_order():
     body = b'{"messages": [ {"role":"user"} ], "x": 1e2, "max_tokens": 5, "model": "m"}'
     envelope = MESSAGES.read_envelope(body)

@@ -18,6 +18,7 @@ from understudy.core.events import (
     Ended,
     Failed,
     Finished,
+    Foreign,
     Pinged,
     RefusalDelta,
     SignatureDelta,
@@ -30,6 +31,7 @@ from understudy.core.events import (
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.messages import MESSAGES
 from understudy.dialects.sse import MAX_EVENT_BYTES, SseSplitter, parse_event
+from unit.dialects.event_strategies import answers
 from unit.dialects.messages.messages_samples import (
     FULL_STREAM,
     MESSAGE_STOP,
@@ -81,6 +83,7 @@ def test_every_kind_of_event_in_order():
         Pinged(),
         BlockStarted(index=2, kind="text"),
         TextDelta(2, "I'll ask."),
+        Foreign(),  # a citation
         BlockStopped(2),
         BlockStarted(index=3, kind="tool_use", tool_id="toolu_1", tool_name="weather"),
         ToolDelta(3, '{"city":'),
@@ -139,7 +142,12 @@ def test_a_block_that_core_has_no_word_for_leaves_no_gap():
         block_stop(1),
         *TAIL,
     )
-    assert events[1:4] == [BlockStarted(index=0, kind="text"), TextDelta(0, "x"), BlockStopped(0)]
+    assert events[1:5] == [
+        Foreign(),
+        BlockStarted(index=0, kind="text"),
+        TextDelta(0, "x"),
+        BlockStopped(0),
+    ]
     assert events[-1] == Ended()
 
 
@@ -243,62 +251,6 @@ def test_a_last_event_that_was_not_closed_still_tells_what_happened():
 
 # -- the writer
 
-TEXTS = st.text(max_size=8).filter(bool)
-DELTAS = {
-    "text": lambda index: st.builds(TextDelta, st.just(index), TEXTS),
-    "refusal": lambda index: st.builds(RefusalDelta, st.just(index), TEXTS),
-    "thinking": lambda index: st.one_of(
-        st.builds(ThinkingDelta, st.just(index), TEXTS),
-        st.builds(SignatureDelta, st.just(index), TEXTS),
-    ),
-    "redacted_thinking": lambda _: st.nothing(),
-    "tool_use": lambda index: st.builds(ToolDelta, st.just(index), TEXTS),
-}
-COUNTS = st.integers(min_value=0, max_value=10**6)
-
-
-@st.composite
-def usages(draw):
-    read, write = draw(COUNTS), draw(COUNTS)
-    return Usage(
-        input=draw(COUNTS) + read + write,
-        output=draw(COUNTS),
-        cache_read=read,
-        cache_write=write,
-        reasoning=draw(COUNTS),
-    )
-
-
-@st.composite
-def blocks(draw, index):
-    kind = draw(st.sampled_from(sorted(DELTAS)))
-    tool = kind == "tool_use"
-    yield_ = [
-        BlockStarted(
-            index=index,
-            kind=kind,
-            tool_id=draw(TEXTS) if tool else "",
-            tool_name=draw(TEXTS) if tool else "",
-            data=draw(TEXTS) if kind == "redacted_thinking" else "",
-        )
-    ]
-    deltas = DELTAS[kind](index)
-    yield_ += [] if deltas.is_empty else draw(st.lists(deltas, max_size=4))
-    return [*yield_, BlockStopped(index)]
-
-
-@st.composite
-def answers(draw):
-    """Valid sequences of events, usage after the reason why the answer ended."""
-    events = [Started(id="msg_x", model="m", usage=draw(usages()))]
-    for index in range(draw(st.integers(min_value=0, max_value=4))):
-        events += draw(blocks(index))
-        events += draw(st.lists(st.just(Pinged()), max_size=1))
-    stop = draw(st.sampled_from(Stop))
-    sequence = draw(st.none() | TEXTS)
-    usage = draw(usages())
-    return [*events, Finished(stop=stop, stop_sequence=sequence), UsageSeen(usage), Ended()]
-
 
 def as_text(event):
     """The dialect has no refusals in words: they become text."""
@@ -332,7 +284,7 @@ def test_the_vendors_sdk_reads_every_event_that_is_written(events):
 
 @given(answers())
 def test_the_glance_finds_what_is_written_whole(events):
-    glance = MESSAGES.stream_glance(read_error)
+    glance = MESSAGES.stream_glance(read_error, 0)
     data = written(events)
     assert glance.feed(data) == data
     assert (glance.ended, glance.fault) == (True, None)
@@ -387,5 +339,5 @@ def test_an_end_that_no_provider_signalled_is_not_written():
     assert written([Started(id="a", model="m"), Ended()]).count(b"message_stop") == 0
 
 
-def test_pings_are_written():
-    assert written([Pinged()]) == PING
+def test_pings_are_written_as_the_dialects_own():
+    assert written([Pinged()]) == MESSAGES.ping == PING

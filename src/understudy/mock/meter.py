@@ -1,0 +1,38 @@
+"""Counts what of an answer has been produced, for the log."""
+
+from __future__ import annotations
+
+from understudy.mock.ask import Ask, Composition
+from understudy.mock.board import Attempt
+from understudy.mock.reply import Frame, Stage
+
+__all__ = ["Meter"]
+
+_OVER = frozenset({Stage.CLOSING, Stage.TERMINAL})
+
+
+class Meter:
+    """Writes into an attempt what the frames of its answer have cost, as they are produced.
+
+    Tokens that no frame shows (reasoning that stays hidden) are counted before the first that one
+    does, and the prompt's with the first frame of all.
+    """
+
+    __slots__ = ("_attempt", "_hidden", "_input")
+
+    def __init__(
+        self, attempt: Attempt, ask: Ask, made: tuple[Composition, ...], frames: tuple[Frame, ...]
+    ) -> None:
+        self._attempt = attempt
+        self._input = ask.input_tokens
+        shown = sum(frame.tokens for frame in frames)
+        self._hidden = max(sum(answer.output_tokens for answer in made) - shown, 0)
+
+    def __call__(self, frame: Frame) -> None:
+        """A frame is about to be written."""
+        attempt = self._attempt
+        attempt.input_tokens = self._input
+        attempt.output_tokens += frame.tokens
+        if self._hidden and (frame.tokens or frame.stage in _OVER):
+            attempt.output_tokens += self._hidden
+            self._hidden = 0

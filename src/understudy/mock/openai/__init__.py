@@ -1,0 +1,1 @@
+"""What OpenAI's two APIs, chat completions and Responses, have in common."""

@@ -1,0 +1,83 @@
+"""One attempt under way, and the watchdogs that it is held to."""
+
+from __future__ import annotations
+
+from understudy.core.faults import Fault, Kind, Scope
+from understudy.policy.decisions import Limits, Start, Stream
+
+__all__ = ["DRIP_BYTES_PER_SECOND", "PATIENCE", "Run"]
+
+#: A stream whose bytes keep coming may go without content for so many times `idle`: pings are not
+#: progress, but a model that thinks in silence sends nothing else.
+PATIENCE = 4.0
+#: A stream that brings less than this of content's events, over that same time, will not end in
+#: anybody's lifetime: a chunk of one token is 100 to 250 bytes, so this is a token in 3 to 6 s.
+DRIP_BYTES_PER_SECOND = 40.0
+
+
+class Run:
+    """Watches one attempt. `due`: when it must be looked at again.
+
+    Args:
+        start: the attempt.
+        entitled: until when it may go without content and nobody can blame it.
+        due: until when it is given; may be sooner where others must have their turn, or later where
+            there is no other.
+    """
+
+    __slots__ = ("_mark", "_mark_at", "due", "entitled", "has_content", "start")
+
+    def __init__(self, start: Start, entitled: float, due: float) -> None:
+        self.start = start
+        self.entitled = entitled
+        self.due = due
+        self.has_content = False
+        #: How far it had come, and when that was noted: where a window for drips begins.
+        self._mark = 0
+        self._mark_at = 0.0
+
+    def content(self, now: float, limits: Limits) -> None:
+        """It has shown its first content."""
+        self.has_content = True
+        self._mark = 0
+        self._mark_at = now
+        self.due = now + limits.idle
+
+    def excuse(self, now: float, stream: Stream) -> None:
+        """What it brought until now says nothing: somebody else made it wait."""
+        self._mark, self._mark_at = stream.progress, now
+
+    def look(self, now: float, limits: Limits, stream: Stream) -> Fault | None:
+        """What is wrong with it at `now`, once it was due; sets the next `due`."""
+        if not self.has_content:
+            return self.late(now, limits) if now >= self.due else None
+        # Moments are compared, not durations: a moment that was asked for must also be reached.
+        patience = PATIENCE * limits.idle
+        silence_ends = stream.heard_at + limits.idle
+        if now >= silence_ends:
+            seconds = now - stream.heard_at
+            return _slow("idle_timeout", f"the stream fell silent for {seconds:.1f} s")
+        stall_ends = stream.progressed_at + patience
+        if now >= stall_ends:
+            seconds = now - stream.progressed_at
+            return _slow("no_progress", f"nothing but signs of life for {seconds:.1f} s")
+        if now >= self._mark_at + patience:
+            brought, seconds = stream.progress - self._mark, now - self._mark_at
+            if brought < DRIP_BYTES_PER_SECOND * seconds:
+                return _slow("slow_drip", f"{brought} bytes of content in {seconds:.0f} s")
+            self._mark, self._mark_at = stream.progress, now
+        self.due = min(silence_ends, stall_ends, self._mark_at + patience)
+        return None
+
+    def late(self, now: float, limits: Limits) -> Fault:
+        """The fault of having shown no content by `now`."""
+        return Fault(
+            kind=Kind.SLOW,
+            scope=Scope.MODEL,
+            code="first_token_timeout" if limits.stream else "answer_timeout",
+            message=f"no content within {now - self.start.began:.1f} s",
+        )
+
+
+def _slow(code: str, message: str) -> Fault:
+    return Fault(kind=Kind.SLOW, scope=Scope.MODEL, status=200, code=code, message=message)
