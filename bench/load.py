@@ -201,6 +201,7 @@ def verify(target: Target, workload: Workload) -> int:
         connection.close()
     if answer.status != 200:
         raise VerifyError(f"status {answer.status}: {raw[:300]!r}")
+    _check_route(answer, workload)
     try:
         text, finish = (_read_stream if workload.stream else _read_json)(raw)
     except (ValueError, KeyError, IndexError, TypeError) as error:
@@ -209,6 +210,17 @@ def verify(target: Target, workload: Workload) -> int:
     if text != wanted or finish != "stop":
         raise VerifyError(f"finish {finish!r}, text {text[:80]!r}…{text[-80:]!r}")
     return len(raw)
+
+
+def _check_route(answer: http.client.HTTPResponse, workload: Workload) -> None:
+    """Where the gateway says who answered, it must be the one meant: a fallback's answer is right
+    too, and its cost is another's.
+    """
+    served = answer.getheader("x-understudy-target")
+    meant = "anthropic/" if workload.translated else "openai/"
+    attempts = answer.getheader("x-understudy-attempts")
+    if served is not None and (not served.startswith(meant) or attempts != "1"):
+        raise VerifyError(f"answered by {served} at attempt {attempts}, not by {meant}… at once")
 
 
 def _read_json(raw: bytes) -> tuple[str, str]:
