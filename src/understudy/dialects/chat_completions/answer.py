@@ -38,6 +38,7 @@ from understudy.dialects.chat_completions.wire import (
 __all__ = ["glance_answer", "parse_answer", "render_answer", "usage_json"]
 
 _COMPLETIONS = LenientDecoder(Completion)
+_ENCODER = msgspec.json.Encoder()
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -113,10 +114,20 @@ def render_answer(answer: Answer) -> bytes:
     Thinking goes into `reasoning_content`, as DeepSeek, vLLM and SGLang do it; signatures and
     redacted thinking, which only their own vendor can read, have no place in the dialect.
     """
-    texts = [part.text for part in answer.parts if isinstance(part, Text)]
-    refusals = [part.text for part in answer.parts if isinstance(part, Refusal)]
-    thinking = "".join(part.text for part in answer.parts if isinstance(part, Thinking))
-    calls = [_call_json(part) for part in answer.parts if isinstance(part, ToolUse)]
+    texts: list[str] = []
+    refusals: list[str] = []
+    thoughts: list[str] = []
+    calls: list[dict[str, object]] = []
+    for part in answer.parts:
+        if isinstance(part, Text):
+            texts.append(part.text)
+        elif isinstance(part, ToolUse):
+            calls.append(_call_json(part))
+        elif isinstance(part, Refusal):
+            refusals.append(part.text)
+        else:
+            thoughts.append(part.text)
+    thinking = "".join(thoughts)
     message: dict[str, object] = {
         "role": "assistant",
         "content": "".join(texts) if texts else None,
@@ -126,7 +137,7 @@ def render_answer(answer: Answer) -> bytes:
         message["reasoning_content"] = thinking
     if calls:
         message["tool_calls"] = calls
-    return msgspec.json.encode(
+    return _ENCODER.encode(
         {
             "id": answer.id,
             "object": "chat.completion",

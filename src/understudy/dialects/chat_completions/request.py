@@ -25,6 +25,7 @@ from understudy.dialects.chat_completions.shapes import (
     ABSENT,
     ChatEnvelope,
     ChatRequest,
+    ExactRequest,
     FormatKind,
     ResponseFormat,
     Tool,
@@ -45,6 +46,7 @@ __all__ = ["parse_request", "read_envelope"]
 
 _ENVELOPE = msgspec.json.Decoder(ChatEnvelope)
 _REQUEST = msgspec.json.Decoder(ChatRequest)
+_EXACT = msgspec.json.Decoder(ExactRequest)
 _FORMAT = msgspec.json.Decoder(FormatKind)
 _EMPTY = frozenset({b"", b"null"})
 #: Kinds of `response_format` of which a half is of no use.
@@ -112,19 +114,17 @@ def parse_request(body: bytes) -> Request:
         BadRequestError: a field is wrong; `field` is its path.
         InexpressibleError: a field, part or tool that no other dialect has words for.
     """
-    fields = decode_fields(body)
-    require_model(fields)
-    require_array(fields, "messages")
-    wire = _decode(body)
-    for name in ("functions", "function_call"):
-        if present(fields, name) is not None:
-            raise known_here_only(name, "the deprecated form of tools")
+    wire, extras = _read(body)
+    if wire.functions is not None:
+        raise known_here_only("functions", "the deprecated form of tools")
+    if wire.function_call is not None:
+        raise known_here_only("function_call", "the deprecated form of tools")
     system, messages = read_messages(wire.messages)
     return Request(
         model=wire.model,
         messages=messages,
         system=system,
-        tools=tuple(_tool(tool, f"tools[{i}]") for i, tool in enumerate(wire.tools or ())),
+        tools=_tools(wire.tools) if wire.tools else (),
         tool_choice=_tool_choice(wire),
         max_tokens=(
             wire.max_tokens if wire.max_completion_tokens is None else wire.max_completion_tokens
@@ -138,12 +138,27 @@ def parse_request(body: bytes) -> Request:
         json_format=_json_format(wire.response_format),
         thinking=_thinking(wire.reasoning_effort),
         user=wire.user,
-        extras={
-            name: raw
-            for name, raw in fields.items()
-            if name not in ChatRequest.__struct_fields__ and present(fields, name) is not None
-        },
+        extras=extras,
     )
+
+
+def _read(body: bytes) -> tuple[ChatRequest, dict[str, msgspec.Raw]]:
+    """The fields that have words elsewhere, and the others as they are."""
+    try:
+        exact = _EXACT.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        pass  # Another field, or a fault: below it is kept, or named.
+    else:
+        if exact.messages and exact.model.strip():
+            return exact, {}
+    fields = decode_fields(body)
+    require_model(fields)
+    require_array(fields, "messages")
+    return _decode(body), {
+        name: raw
+        for name, raw in fields.items()
+        if name not in ChatRequest.__struct_fields__ and present(fields, name) is not None
+    }
 
 
 def _decode(body: bytes) -> ChatRequest:
@@ -156,6 +171,10 @@ def _decode(body: bytes) -> ChatRequest:
                 "Expected `system`, `developer`, `user`, `assistant` or `tool`",
             ) from None
         raise
+
+
+def _tools(tools: list[Tool]) -> tuple[ToolDefinition, ...]:
+    return tuple([_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools)])
 
 
 def _tool(tool: Tool, path: str) -> ToolDefinition:

@@ -19,6 +19,7 @@ __all__ = [
     "ChatMessage",
     "ChatRequest",
     "DeveloperMessage",
+    "ExactRequest",
     "FilePart",
     "FunctionMessage",
     "ImagePart",
@@ -272,3 +273,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     user: str | None = None
     functions: Any = None
     function_call: Any = None
+
+
+class ExactRequest(ChatRequest, frozen=True, forbid_unknown_fields=True):
+    """The same without any other field, as most requests are: read once, and nothing is left."""

@@ -57,11 +57,11 @@ def parse_answer(body: bytes) -> Answer:
         raise FaultError(malformed("the body is not a message")) from None
     if wire.type == "error" or _is_object(wire.error):
         raise FaultError(malformed("the body is an error under status 200"))
-    parts = (_read_block(block) for block in wire.content)
+    parts = [_read_block(block) for block in wire.content]
     return Answer(
         id=wire.id,
         model=wire.model,
-        parts=tuple(part for part in parts if part is not None),
+        parts=tuple([part for part in parts if part is not None]),
         stop=Stop.END if wire.stop_reason is None else read_stop(wire.stop_reason),
         stop_sequence=wire.stop_sequence,
         usage=merged_usage(wire.usage, None) or Usage(),

@@ -40,6 +40,7 @@ _EFFORTS = {
 }
 
 Body = dict[str, object]
+_ENCODER = msgspec.json.Encoder()
 
 
 def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes, list[str]]:
@@ -67,8 +68,9 @@ def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes,
         body["stream"] = True
     if request.user is not None:
         body["metadata"] = {"user_id": request.user}
-    names += place_extras(request.extras, body)
-    return msgspec.json.encode(body), list(dict.fromkeys(names))
+    if request.extras:
+        names += place_extras(request.extras, body)
+    return _ENCODER.encode(body), list(dict.fromkeys(names))
 
 
 def _knobs(
@@ -132,10 +134,15 @@ def _thinking_by_effort(
 
 
 def _place_knobs(knobs: Knobs, body: Body) -> None:
-    for name in ("max_tokens", "thinking", "temperature", "top_p", "top_k"):
-        value = getattr(knobs, name)
-        if value is not None:
-            body[name] = value
+    body["max_tokens"] = knobs.max_tokens
+    if knobs.thinking is not None:
+        body["thinking"] = knobs.thinking
+    if knobs.temperature is not None:
+        body["temperature"] = knobs.temperature
+    if knobs.top_p is not None:
+        body["top_p"] = knobs.top_p
+    if knobs.top_k is not None:
+        body["top_k"] = knobs.top_k
 
 
 def _place_output(
@@ -170,7 +177,9 @@ def _place_prefill(
 
 
 def _place_system(request: Request, body: Body, names: list[str]) -> None:
-    blocks = [block for text in request.system for block in text_of(text)]
+    blocks: list[Body] = []
+    for text in request.system:
+        blocks += text_of(text)
     asked = request.json_format
     if asked is not None and not is_closed(asked.schema):
         blocks.append({"type": "text", "text": _json_instruction(asked)})
@@ -233,6 +242,8 @@ def _choice(choice: ToolChoice) -> Body:
 
 def _place_stop(request: Request, traits: Traits, body: Body, names: list[str]) -> None:
     """Sequences of white space alone are refused ("must contain non-whitespace")."""
+    if not request.stop:
+        return
     kept = [sequence for sequence in request.stop if sequence.strip()] if traits.stop else []
     if len(kept) < len(request.stop):
         names.append("stop_sequences")

@@ -16,7 +16,6 @@ from understudy.core.conversation import (
     Image,
     InexpressibleError,
     Message,
-    Part,
     Refusal,
     Text,
     Thinking,
@@ -46,7 +45,10 @@ class Turns:
         for index, message in enumerate(messages):
             blocks: list[Block] = []
             for position, part in enumerate(message.parts):
-                blocks.extend(self._render(part, f"messages[{index}].content[{position}]"))
+                if isinstance(part, _WORDS):
+                    blocks += text_of(part)
+                else:
+                    blocks += self._render(part, f"messages[{index}].content[{position}]")
             if not blocks:
                 continue
             if self.turns and self.turns[-1][0] == message.role:
@@ -104,21 +106,15 @@ class Turns:
 
     def wire(self) -> list[dict[str, object]]:
         """The turns as they are sent: results come first in theirs."""
-        return [
-            {
-                "role": role,
-                "content": sorted(blocks, key=lambda block: block["type"] != "tool_result"),
-            }
-            for role, blocks in self.turns
-        ]
+        return [{"role": role, "content": _results_first(blocks)} for role, blocks in self.turns]
 
     def last_text(self) -> str:
         """The text of the last turn."""
         return "".join(str(block["text"]) for block in self.turns[-1][1] if block["type"] == "text")
 
-    def _render(self, part: Part, at: str) -> list[Block]:
-        if isinstance(part, _WORDS):
-            return text_of(part)
+    def _render(
+        self, part: Image | Document | Thinking | ToolUse | ToolResult, at: str
+    ) -> list[Block]:
         if isinstance(part, _FILES):
             return [self._source(part, at)]
         if isinstance(part, Thinking):
@@ -177,6 +173,12 @@ class Turns:
     def _note(self, name: str) -> None:
         if name not in self.noted:
             self.noted.append(name)
+
+
+def _results_first(blocks: list[Block]) -> list[Block]:
+    if len(blocks) == 1:
+        return blocks
+    return sorted(blocks, key=lambda block: block["type"] != "tool_result")
 
 
 def text_of(part: Text | Refusal) -> list[Block]:
