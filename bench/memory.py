@@ -13,10 +13,12 @@ from gateways import GATEWAYS, Server, started
 from load import WORKLOADS, Target, body_file, wrk
 from process import ends_on_signals, fresh_run_folder, stub
 
-__all__ = ["REQUESTS", "Growth", "measure"]
+__all__ = ["GROWTH_LIMIT", "REQUESTS", "Growth", "measure"]
 
 #: Requests before the first reading, and between the first and the second.
 REQUESTS = 100_000
+#: By how much memory may grow from the first reading to the second, bytes.
+GROWTH_LIMIT = 2_000_000
 #: Seconds of wrk at a time.
 _SLICE = 2
 #: The requests take turns in this order.

@@ -2,16 +2,19 @@
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from cpu import Memory
 from failover import Episode
 from gateways import GATEWAYS
+from leaks import Leaks
 from load import WORKLOADS, wrk_version
-from memory import Growth
+from memory import GROWTH_LIMIT, Growth
 from outage import PHASES, WELL, Outage, Tally
 from streams import BROKEN, CUT, Load, Run
 
@@ -30,8 +33,8 @@ _UNIT = {
     "translate": "json",
     "translate-sse": "sse",
 }
-#: Resident memory after the first 10⁵ requests, and its growth over the next 10⁵, bytes.
-_RSS_LIMIT, _GROWTH_LIMIT = 100_000_000, 2_000_000
+#: Resident memory after the first 10⁵ requests, bytes.
+_RSS_LIMIT = 100_000_000
 #: Of a stream among a thousand: what is added to a chunk's way at p99, µs, and memory, bytes.
 _ADDED_LIMIT, _STREAM_LIMIT = 10_000, 64_000
 
@@ -83,6 +86,7 @@ class Findings:
     #: After the rounds.
     resident: dict[str, Memory] = field(default_factory=dict)
     growth: Growth | None = None
+    leaks: Leaks | None = None
     failover: list[Episode] | None = None
     streams: list[Run] | None = None
     outage: Outage | None = None
@@ -116,6 +120,8 @@ def goals(findings: Findings) -> list[Goal]:
         judged.append(_ratio_goal(findings, text, ("json", "json", "envoy"), 1.0))
     if findings.growth:
         judged += _memory_goals(findings.growth)
+    if findings.leaks:
+        judged += _leaks_goals(findings.leaks)
     if findings.failover is not None:
         failures = sum(episode.failures for episode in findings.failover)
         text = "A provider fails under load: no caller sees a failure"
@@ -137,7 +143,7 @@ def _ratio_goal(findings: Findings, text: str, against: tuple[str, str, str], li
 
 
 def _memory_goals(growth: Growth) -> list[Goal]:
-    limit, more = f"{_RSS_LIMIT / 1e6:.0f} MB", f"{_GROWTH_LIMIT / 1e6:.0f} MB"
+    limit, more = f"{_RSS_LIMIT / 1e6:.0f} MB", f"{GROWTH_LIMIT / 1e6:.0f} MB"
     first = growth.first.rss
     sound = not growth.fault
     return [
@@ -149,8 +155,21 @@ def _memory_goals(growth: Growth) -> list[Goal]:
         Goal(
             f"… and after {growth.requests:,} more: at most {more} larger",
             f"{growth.grown / 1e6:+.1f} MB",
-            sound and growth.grown <= _GROWTH_LIMIT,
+            sound and growth.grown <= GROWTH_LIMIT,
         ),
+    ]
+
+
+def _leaks_goals(leaks: Leaks) -> list[Goal]:
+    what = f"{leaks.requests:,} requests, {leaks.faults:,} faults"
+    more, grown = f"{GROWTH_LIMIT / 1e6:.0f} MB", f"{leaks.grown / 1e6:+.1f} MB"
+    left = leaks.after.beyond(leaks.before)
+    return [
+        Goal(f"{what}: no socket, task or request left", left or "none", not left),
+        Goal(
+            f"{what}: the second half grows by {more} at most", grown, leaks.grown <= GROWTH_LIMIT
+        ),
+        Goal(f"{what}: all whole", _one_line(leaks.fault) or "all", not leaks.fault),
     ]
 
 
@@ -247,14 +266,16 @@ def render(findings: Findings, conditions: str, goals: list[Goal]) -> str:
             for name, size in findings.resident.items()
         ]
         parts += ["### Memory after the rounds, MB", _table(["gateway", "RSS", "PSS"], rows)]
-    if findings.growth:
-        parts += ["### Understudy's memory over time, MB", _growth(findings.growth)]
-    if findings.failover is not None:
-        parts += ["### A provider fails under load", _failover(findings.failover)]
-    if findings.streams:
-        parts += ["### Many streams at a steady pace", _streams(findings.streams)]
-    if findings.outage:
-        parts += ["### Minutes of outages", _outage(findings.outage)]
+    programs: list[tuple[str, object, Callable[[Any], str]]] = [
+        ("Understudy's memory over time, MB", findings.growth, _growth),
+        ("What requests with faults leave behind", findings.leaks, _leaks),
+        ("A provider fails under load", findings.failover, _failover),
+        ("Many streams at a steady pace", findings.streams, _streams),
+        ("Minutes of outages", findings.outage, _outage),
+    ]
+    for title, found, show in programs:
+        if found:
+            parts += [f"### {title}", show(found)]
     for name, reason in findings.absent.items():
         parts.append(f"{name} was not run:\n\n```\n{reason}\n```")
     return "\n\n".join(parts)
@@ -292,6 +313,18 @@ def _growth(growth: Growth) -> str:
     rows = [[name, f"{at.rss / 1e6:.1f}", f"{at.pss / 1e6:.1f}"] for name, at in readings.items()]
     table = _table(["", "RSS", "PSS"], rows)
     return f"{table}\n\n**FAILED**: {growth.fault}" if growth.fault else table
+
+
+def _leaks(leaks: Leaks) -> str:
+    rows = [
+        [when, f"{held.sockets}", f"{held.tasks}", f"{held.requests}"]
+        for when, held in (("before", leaks.before), ("after", leaks.after))
+    ]
+    return (
+        f"{leaks.requests:,} requests, {leaks.faults:,} attempts that failed, {leaks.continued:,}"
+        f" streams continued; RSS {leaks.half / 1e6:.1f} MB after half of them,"
+        f" {leaks.rss / 1e6:.1f} MB after all.\n\n"
+    ) + _table(["", "sockets", "tasks", "open requests"], rows)
 
 
 def _failover(episodes: list[Episode]) -> str:

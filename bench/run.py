@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import failover
+import leaks
 import memory
 import outage
 import report
@@ -27,7 +28,7 @@ from process import StartError, Stub, ends_on_signals, fresh_run_folder, stub
 from report import Cell, Findings, Sample
 
 #: Beside the workloads: what has a program of its own.
-EXTRAS = ("memory", "failover", "streams", "outage")
+EXTRAS = ("memory", "leaks", "failover", "streams", "outage")
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,9 @@ def main() -> int:
         if "memory" in options.workload:
             print("memory")
             findings.growth = memory.measure()
+        if "leaks" in options.workload:
+            print("leaks")
+            findings.leaks = leaks.measure()
         if "failover" in options.workload:
             print("failover")
             findings.failover = failover.measure()

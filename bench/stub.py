@@ -6,7 +6,8 @@
   body asks for a stream, `CHUNKS` events of content, each a write and a segment of its own
   (TCP_NODELAY is uvloop's default), each in a turn of the event loop of its own.
 - `GET /stub/mode?set=MODE` makes it sick: a status ("529", "500", …), "reset" (the connection is
-  torn down with an RST), "hang" (nothing is answered), or "ok".
+  torn down with an RST), "hang" (nothing is answered), "mixed" (every tenth request fails, by each
+  of `MIXED` in turn: so an answer is also cut in its middle, or ends without an end), or "ok".
 - `GET /stub/pace?ms=N` puts N milliseconds between the chunks of a stream, as a model does; with
   0, as at the start, the next goes out in the loop's next turn.
 - `GET /stub/stats`: what `State` holds; the counts are since the start, admin calls left out.
@@ -176,6 +177,12 @@ def failure(status: str, *, anthropic: bool) -> bytes:
     return whole(payload, f"{status} Failed")
 
 
+#: What goes wrong in the mode "mixed", in turn.
+MIXED = ("529", "cut", "500", "reset", "endless", "page", "cut", "hang", "429", "cut")
+#: An edge's page, under 200.
+PAGE = head("text/html", 20) + b"<html>Sorry!</html>\n"
+
+
 class State:
     """What the admin path reads and sets."""
 
@@ -226,12 +233,31 @@ class Provider(asyncio.Protocol):
             return
         self.state.requests += 1
         anthropic = b"/messages" in url
-        if self.state.mode != "ok":
-            self.fail(self.state.mode, anthropic=anthropic)
-            return
         stream = b'"stream":true' in body or b'"stream": true' in body
         usage = stream and not anthropic and b'"include_usage"' in body
-        self.send(ANSWERS[anthropic, stream, usage], 0)
+        writes = ANSWERS[anthropic, stream, usage]
+        mode = self.state.mode
+        if mode == "mixed":
+            turn, rest = divmod(self.state.requests, 10)
+            mode = "ok" if rest else MIXED[turn % len(MIXED)]
+        if mode in {"cut", "endless"}:
+            self.cut(writes, orderly=mode == "endless")
+        elif mode == "ok":
+            self.send(writes, 0)
+        else:
+            self.fail(mode, anthropic=anthropic)
+
+    def cut(self, writes: list[bytes], *, orderly: bool) -> None:
+        """Half of an answer, and then an RST, or an end that is none."""
+        sent = b"".join(writes[: len(writes) // 2]) or writes[0][: len(writes[0]) // 2]
+        self.transport.write(sent)
+        if not orderly:
+            # Not at once: an abort takes back what has not been sent.
+            self.loop.call_later(0.002, lambda: self.fail("reset", anthropic=False))
+        elif len(writes) == 1:
+            self.transport.close()
+        else:
+            self.transport.write(b"0\r\n\r\n")
 
     def admin(self, url: SplitResult) -> bytes:
         """Answers for `/stub/…`."""
@@ -248,6 +274,8 @@ class Provider(asyncio.Protocol):
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
             self.transport.abort()
+        elif mode == "page":
+            self.transport.write(PAGE)
         elif mode != "hang":
             self.transport.write(failure(mode, anthropic=anthropic))
 

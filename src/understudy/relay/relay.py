@@ -89,7 +89,9 @@ class Relay:
         self.journal = Journal()
         self.log = log
         self.live: set[Exchange] = set()
-        self.metrics = Metrics(lambda: len(self.live), self._states)
+        self.metrics = Metrics(
+            lambda: len(self.live), lambda: len(asyncio.all_tasks(loop)), self._states
+        )
         self.connections: set[CallerProtocol] = set()
         self.draining = False
         self._loop = loop

@@ -85,15 +85,18 @@ class Metrics(Collector):
 
     Args:
         open_requests: counts requests under way.
+        tasks: counts the event loop's tasks.
         states: gives (target key, state) of each breaker, state closed, open or half_open.
     """
 
     def __init__(
         self,
         open_requests: Callable[[], int],
+        tasks: Callable[[], int],
         states: Callable[[], list[tuple[str, str]]],
     ) -> None:
         self._open_requests = open_requests
+        self._tasks = tasks
         self._states = states
         self._targets: dict[tuple[str, str], _TargetMeter] = {}
         self._features: dict[str, _FeatureMeter] = {}
@@ -162,6 +165,9 @@ class Metrics(Collector):
         under_way = GaugeMetricFamily("understudy_open_requests", "Requests under way.")
         under_way.add_metric((), self._open_requests())
         yield under_way
+        tasks = GaugeMetricFamily("understudy_tasks", "Tasks of the event loop.")
+        tasks.add_metric((), self._tasks())
+        yield tasks
         breakers = GaugeMetricFamily(
             "understudy_breaker_open", "1 open, 0.5 half open, 0 closed.", labels=("target",)
         )
