@@ -48,6 +48,8 @@ __all__ = [
 #: of them, so that a caller's limit is not exceeded. Bytes, since letters beyond ASCII cost more:
 #: of three bytes each, Chinese and Japanese come to 1.2 tokens a character.
 BYTES_PER_TOKEN = 2.5
+#: Bytes of the request in which words are looked up.
+ASKED_MOST = 16_000
 #: How much of the end is quoted to the model that goes on.
 QUOTE_MOST = 200
 
@@ -75,7 +77,6 @@ top, and no new code fence where one is open already."""
 _UNFINISHED = frozenset(",;:-–—(/&+=")
 #: Blocks of reasoning: about the interruption, where text stands already.
 _THINKING = frozenset({"thinking", "redacted_thinking"})
-_FINAL = (Finished, Ended)
 
 
 def turns(partial: str, *, prefill: bool) -> tuple[tuple[str, str], ...]:
@@ -164,6 +165,7 @@ class Continuation:
     Args:
         transcript: what the caller has. It is read at once, and not changed.
         prefilled: how the attempt was asked: see `turns`.
+        asked: the caller's request, or enough of it to show which words the answer may use.
         before: the usage of all attempts before, to which this one's is added.
     """
 
@@ -180,11 +182,13 @@ class Continuation:
         "_usage",
     )
 
-    def __init__(self, transcript: Transcript, *, prefilled: bool, before: Usage) -> None:
+    def __init__(
+        self, transcript: Transcript, *, prefilled: bool, before: Usage, asked: bytes = b""
+    ) -> None:
         text = transcript.text
         self._has_text = bool(text.strip())
         #: For the first text block; None once that is whole.
-        self._seam: Seam | None = Seam(text, prefilled=prefilled)
+        self._seam: Seam | None = Seam(text, prefilled=prefilled, asked=_words_asked(asked))
         #: The attempt's own index of its first text block.
         self._seam_index = -1
         self._next = len(transcript.blocks)
@@ -317,6 +321,12 @@ class Continuation:
             out.append(BlockStopped(self._open))
         self._open = -1
         self._open_kind = ""
+
+
+def _words_asked(body: bytes) -> str:
+    """The end of a request's JSON as something to find words in."""
+    text = body[-ASKED_MOST:].decode("utf-8", "ignore")
+    return text.replace("\\n", " ").replace("\\t", " ")
 
 
 def _quote(text: str) -> str:

@@ -49,12 +49,13 @@ def rest_of_gap(stands: str, wanted: str) -> str:
     return more_indent[len(indent) :] if more_indent.startswith(indent) else ""
 
 
-def lost_gap(base: str, head: str) -> str:
+def lost_gap(base: str, head: str, asked: str = "") -> str:
     """The white space that a model left out when it began a new turn with `head`.
 
     Models hardly ever begin a turn with a space, and streams mostly stop at the end of a word,
     since most tokens begin with their space. So between two words a space is what is most probable,
-    unless something shows that they are halves of one.
+    unless something shows that they are halves of one: `asked`, what the answer is about, has words
+    that it may use.
     """
     line = last_line(base)
     first = head.partition("\n")[0]
@@ -65,7 +66,7 @@ def lost_gap(base: str, head: str) -> str:
         return "\n" if is_close and line.strip() and fence_of(line) is None else ""
     if fence_of(line) is None and line.count("`") % 2:
         return ""  # Inside code.
-    return _lost_line_end(line, first) or (" " if _is_space_lost(base, line, head) else "")
+    return _lost_line_end(line, first) or (" " if _is_space_lost(base, line, head, asked) else "")
 
 
 def words_of(text: str) -> dict[str, int]:
@@ -98,14 +99,14 @@ def _lost_line_end(line: str, first: str) -> str:
     return "\n\n" if line.endswith(":") else ""
 
 
-def _is_space_lost(base: str, line: str, head: str) -> bool:
+def _is_space_lost(base: str, line: str, head: str, asked: str) -> bool:
     before, after = base[-1], head[0]
     if marker_of(line + " ") and (" " not in line.strip() or "|" in {before, after}):
         return True  # A marker by itself, or the edge of a table's cell.
     if is_spaceless(before) or is_spaceless(after):
         return False
     if before.isalnum() and after.isalnum():
-        return not _is_one_word(base, head)
+        return not _is_one_word(base, head, asked)
     if not (before.isalnum() or before in ".,;:!?)" or _is_picture(before) or _closes(line)):
         return False
     if not after.isalpha():
@@ -134,7 +135,7 @@ def _is_picture(character: str) -> bool:
     return character > "\u2000" and unicodedata.category(character) == "So"
 
 
-def _is_one_word(base: str, head: str) -> bool:
+def _is_one_word(base: str, head: str, asked: str) -> bool:
     """The last letters of `base` and the first of `head` are halves of a word or a number."""
     start = len(base)
     while start and base[start - 1].isalnum():
@@ -149,7 +150,7 @@ def _is_one_word(base: str, head: str) -> bool:
         return False  # "l'oignon"
     if left.isdecimal() or right.isdecimal():
         return left[-1].isdecimal() and right[0].isdecimal()
-    words = words_of(base[:start])
+    words = words_of(f"{base[:start]} {asked}")
     if left + right in words:
         return True
     if left in words or right in words:

@@ -87,13 +87,15 @@ class _Stage(Enum):
 
 
 class Seam:
-    """A filter for the text of one continuing attempt. `sent` is all text that the caller has.
+    """A filter for the text of one continuing attempt. `sent` is all text that the caller has,
+    `asked` is of what it asked: words that the answer may use.
 
     `broken` becomes True where no clean seam can be had; nothing more is returned then.
     """
 
     __slots__ = (
         "_anchor",
+        "_asked",
         "_base",
         "_fence",
         "_fresh",
@@ -109,8 +111,9 @@ class Seam:
         "broken",
     )
 
-    def __init__(self, sent: str, *, prefilled: bool) -> None:
+    def __init__(self, sent: str, *, prefilled: bool, asked: str = "") -> None:
         self.broken = False
+        self._asked = asked
         self._prefilled = prefilled
         whole = whole_characters(sent)
         #: What the model was shown, and the white space after it.
@@ -342,7 +345,8 @@ class Seam:
             return self._pass(held) if held or is_all else ""
         if not is_all and len(held) < LOOKAHEAD and "\n" not in held:
             return ""
-        return self._pass((lost_gap(self._base, held[:LOOKAHEAD]) if held else "") + held)
+        gap = lost_gap(self._base, held[:LOOKAHEAD], self._asked) if held else ""
+        return self._pass(gap + held)
 
     def _wanted(self, gap: str) -> str:
         is_indent = bool(gap) and "\n" not in gap and "\n" in self._gap

@@ -27,6 +27,7 @@ from understudy.core.events import (
     UsageSeen,
 )
 from understudy.core.faults import Fault, FaultError, Kind, Scope
+from understudy.core.outcomes import Attempt
 from understudy.dialects.base import (
     HOLD_TEXT,
     Dialect,
@@ -163,10 +164,11 @@ class TranslatedStream(StreamGlance):
 
 
 class ContinuedStream(TranslatedStream):
-    """A stream that goes on with another's answer. `mark` goes before its first bytes.
+    """A stream that goes on with another's answer; a comment before its first bytes says so.
 
     Args:
         continuation: makes its events fit what the caller has.
+        attempt: whose answer it is.
     """
 
     __slots__ = ("_continuation", "_mark")
@@ -178,11 +180,12 @@ class ContinuedStream(TranslatedStream):
         hold: int,
         now: int,
         continuation: Continuation,
-        mark: bytes,
+        attempt: Attempt,
     ) -> None:
         super().__init__(parser, writer, hold, now)
         self._continuation = continuation
-        self._mark = mark
+        mark = f": understudy continued at {attempt.target} from character {attempt.from_char}\n\n"
+        self._mark = mark.encode("latin-1", "replace")
 
     def _write(self, events: list[Event]) -> bytes:
         written = self._writer.write(self._continuation.take(events))

@@ -25,6 +25,7 @@ from understudy.policy.continuation import (
 )
 from understudy.policy.decisions import Break, Decision, Ended, Finish, Refuse, Start
 from understudy.policy.delivery import Delivery
+from understudy.policy.run import GIVEN_UP
 from understudy.policy.transitions import State
 from understudy.policy.verdict import Verdict
 from understudy.relay.attempt import LiveAttempt, misfit
@@ -50,8 +51,7 @@ __all__ = ["Exchange"]
 #: Seconds after which the caller of an open stream gets a sign of life: proxies and clients give up
 #: on silence (Claude Code after 300 s, load balancers after 60 s), people sooner.
 SIGN_OF_LIFE_SECONDS = 14.0
-#: Faults of attempts that were given up while they might still have answered.
-GIVEN_UP = frozenset({"first_token_timeout", "answer_timeout"})
+_NOTHING_USED = Usage()
 _NEVER = float("inf")
 
 
@@ -114,7 +114,7 @@ class Exchange:
             # That dialect numbers its events: an error needs the number that is due.
             self._tape = Tape(DIALECTS[order.operation])
         #: What earlier attempts used for the part of the answer that the caller has.
-        self._used = Usage()
+        self._used = _NOTHING_USED
         #: When the caller last got a byte, and when it must get the next one.
         self._said_at = 0.0
         self._quiet_until = _NEVER
@@ -210,15 +210,18 @@ class Exchange:
 
     def _make_continuation(self, live: LiveAttempt, now: int) -> ContinuedStream:
         sent = self._tape.read()  # type: ignore[union-attr]
-        attempt = live.start.attempt
-        mark = f": understudy continued at {attempt.target} from character {attempt.from_char}\n\n"
         return ContinuedStream(
             DIALECTS[live.wire].stream_parser(live.destination.manners.read_error),
             sent.writer(self._wording.request()),
             self._hold,
             now,
-            Continuation(sent.transcript, prefilled=live.prefilled, before=self._used),
-            mark.encode("latin-1", "replace"),
+            Continuation(
+                sent.transcript,
+                prefilled=live.prefilled,
+                before=self._used,
+                asked=self._order.envelope.body,
+            ),
+            live.start.attempt,
         )
 
     # -- 3. what comes back -------------------------------------------------------------------

@@ -326,6 +326,14 @@ def test_another_answer_breaks_the_seam_and_never_ends_well(end):
     assert continuation.take([FINISHED, Ended()]) == []
 
 
+def test_words_of_the_request_show_what_is_one_word():
+    transcript = standing(*text_block(0, "Tickets went up by twel", whole=False))
+    asked = b'{"messages":[{"role":"user","content":"Why\\ntwelve percent?"}]}'
+    continuation = Continuation(transcript, prefilled=False, before=NOTHING, asked=asked)
+    follows = continuation.take([AGAIN, *text_block(0, "ve percent."), FINISHED, Ended()])
+    assert "".join(e.text for e in follows if isinstance(e, TextDelta)) == "ve percent."
+
+
 def test_a_beginning_that_stops_before_the_cut_breaks_the_seam_at_its_end():
     transcript = standing(*text_block(0, GUIDE[:700], whole=False))
     continuation = Continuation(transcript, prefilled=False, before=NOTHING)

@@ -257,6 +257,19 @@ def test_most_words_get_their_lost_space(name):
     assert [cut for cut in cuts if join(text[:cut], text[cut + 1 :]) != text[cut:]] == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "text", "gap"),
+    [
+        ("Tickets went up by twel", "ve percent", ""),
+        ("Tickets went up by", "twelve percent", " "),
+        ("Die Aufga", "be ist klar", " "),
+    ],
+)
+def test_halves_of_a_word_that_was_asked_about_are_one(sent, text, gap):
+    seam = Seam(sent, prefilled=False, asked="Why did tickets go up by twelve percent?")
+    assert seam.feed(text) + seam.finish() == gap + text
+
+
 # -- properties ---------------------------------------------------------------------------------
 
 _pieces = st.lists(st.integers(1, 40), min_size=1, max_size=12)
