@@ -95,6 +95,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     context: int | None = None
     max_output: int | None = None
 
+    def allow(self, tokens: int | None) -> bool:
+        """Whether a caller's limit of output tokens (None: it sets none) is within the model's."""
+        return tokens is None or self.max_output is None or tokens <= self.max_output
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What the relay must know of a request before it chooses a target, and no more."""

@@ -13,6 +13,7 @@ import msgspec
 from understudy.core.conversation import BadRequestError, InexpressibleError
 
 __all__ = [
+    "capped",
     "decode_body",
     "decode_fields",
     "is_filled_array",
@@ -35,6 +36,7 @@ _BACKSLASH = b"\\"
 _SPACE = b" \t\r\n"
 #: How JSON may spell an ASCII letter otherwise.
 _ASCII_ESCAPE = b"\\u00"
+_NUMBER = msgspec.json.Decoder(int)
 _STRING = msgspec.json.Decoder(str)
 _ENCODER = msgspec.json.Encoder()
 _OPTIONAL_BOOL = msgspec.json.Decoder(bool | None)
@@ -163,6 +165,18 @@ def splice_model(body: bytes, named: str, model: str) -> bytes | None:
     if body[after : start - 1].strip(_SPACE) != b":" or body[start : end + 1] != name + _QUOTE:
         return None
     return body[:start] + _ENCODER.encode(model)[1:-1] + body[end:]
+
+
+def capped(raw: msgspec.Raw, most: int | None) -> msgspec.Raw:
+    """A token limit no higher than `most`, the model's; what is no number is the provider's to
+    judge.
+    """
+    if most is None:
+        return raw
+    try:
+        return raw if _NUMBER.decode(raw) <= most else msgspec.Raw(b"%d" % most)
+    except msgspec.DecodeError:
+        return raw
 
 
 def _head(raw: msgspec.Raw, size: int) -> bytes:

@@ -27,7 +27,7 @@ MAX_HELD_BYTES = 16 * 1024 * 1024
 
 
 class PassingGlance(StreamGlance):
-    """Implements `understudy.dialects.base.StreamGlance`, for a dialect to complete."""
+    """Implements `understudy.dialects.stream_glance.StreamGlance`, for a dialect to complete."""
 
     __slots__ = (
         "_hold",

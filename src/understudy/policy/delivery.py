@@ -160,16 +160,7 @@ class Delivery:
             return (ended, *lost, *self._fail(Refuse(give_back(fault))))
         if self._sent and fault.kind is Kind.REFUSED:
             return (ended, *self._fail(Break(broken_off(fault))))
-        because = self._turns.had(start.target, fault)
-        if self._runs:
-            # The one beside it goes on alone.
-            self._move(self.state)
-            self._set_due()
-            return (ended,)
-        again = self._mend(start.target, fault, now, stream)
-        if again is not None:
-            return (ended, again)
-        return (ended, *self._advance(now, because, stream))
+        return (ended, *self._go_on(start.target, fault, now, stream))
 
     def timer(self, now: float, stream: Stream) -> tuple[Decision, ...]:
         """The moment `due` has come. `stream`: the answer under way, as far as it shows."""
@@ -213,11 +204,22 @@ class Delivery:
         target = run.start.target
         result, shown = (Result.FAULT, fault) if entitled else (Result.ABANDONED, None)
         ended = self._end(run, result, shown, now)
+        return (ended, *self._go_on(target, fault, now, stream))
+
+    def _go_on(
+        self, target: Target, fault: Fault, now: float, stream: Stream
+    ) -> tuple[Decision, ...]:
+        """What follows an attempt that came to nothing."""
         because = self._turns.had(target, fault)
         if self._runs:
+            # The one beside it goes on alone.
             self._move(self.state)
-            return (ended,)
-        return (ended, *self._advance(now, because, stream))
+            self._set_due()
+            return ()
+        again = self._mend(target, fault, now, stream)
+        if again is not None:
+            return (again,)
+        return self._advance(now, because, stream)
 
     def _out_of_time(self, now: float) -> tuple[Decision, ...]:
         """The deadline of the whole request."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.policy.decisions import Limits, Start, Stream
 
-__all__ = ["DRIP_BYTES_PER_SECOND", "PATIENCE", "Run"]
+__all__ = ["DRIP_BYTES_PER_SECOND", "GIVEN_UP", "PATIENCE", "Run"]
+
+_NO_BEGINNING = "first_token_timeout"
+_NO_ANSWER = "answer_timeout"
+#: Codes of the faults of attempts that were given up while they might still have answered.
+GIVEN_UP = frozenset({_NO_BEGINNING, _NO_ANSWER})
 
 #: A stream whose bytes keep coming may go without content for so many times `idle`: pings are not
 #: progress, but a model that thinks in silence sends nothing else.
@@ -74,7 +79,7 @@ class Run:
         return Fault(
             kind=Kind.SLOW,
             scope=Scope.MODEL,
-            code="first_token_timeout" if limits.stream else "answer_timeout",
+            code=_NO_BEGINNING if limits.stream else _NO_ANSWER,
             message=f"no content within {now - self.start.began:.1f} s",
         )
 

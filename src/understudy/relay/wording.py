@@ -9,7 +9,7 @@ import msgspec
 from understudy.core.conversation import InexpressibleError, Request
 from understudy.core.faults import Remedy
 from understudy.core.transcript import Transcript
-from understudy.dialects.base import EFFORT, PREFILL, THINKING, Envelope
+from understudy.dialects.base import EFFORT, PREFILL, THINKING, Dialect, Envelope
 from understudy.policy.continuation import remaining_tokens, turns
 from understudy.policy.targets import Target
 from understudy.relay.order import Order
@@ -35,13 +35,14 @@ class Wording:
     for what cannot be said.
     """
 
-    __slots__ = ("_forgets", "_order", "_parsed")
+    __slots__ = ("_envelope", "_order", "_parsed")
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        #: The request as it came, or without what a target has refused.
+        self._envelope = order.envelope
+        #: The same in the core's words, once somebody needs them.
         self._parsed: Request | None = None
-        #: Past thinking is left out from here on.
-        self._forgets = False
 
     def mend(
         self, remedy: Remedy, target: Target, destination: Destination, *, prefilled: bool
@@ -51,29 +52,29 @@ class Wording:
         Returns:
             Whether that makes it another request: `prefilled`, it ended with a prefill of ours.
         """
-        order = self._order
         if remedy is Remedy.WITHOUT_PREFILL:
             destination.takes_no_prefill(target.model)
-            return prefilled or bool(order.envelope.delicate & PREFILL)
-        forget = DIALECTS[order.operation].forget_thinking
-        if self._forgets or forget is None or forget(order.request.body) is order.request.body:
+            return prefilled or bool(self._envelope.delicate & PREFILL)
+        dialect, body = self._dialect, self._envelope.body
+        if dialect.forget_thinking is None:
             return False
-        self._forgets = True
+        forgetful = dialect.forget_thinking(body)
+        if forgetful is body:
+            return False
+        self._envelope = dialect.read_envelope(forgetful)
         self._parsed = None
         return True
 
     def fresh(self, destination: Destination, wire: str, model: str) -> Worded:
         """The request as it came, for this target."""
-        order = self._order
-        return self._worded(order.envelope, self._remembered(), destination, wire, model)
+        return self._worded(self._envelope, destination, wire, model)
 
     def further(
         self, destination: Destination, wire: str, model: str, transcript: Transcript
     ) -> Worded:
         """The request to go on with what the caller has already."""
-        order, text = self._order, transcript.text
-        dialect = DIALECTS[order.operation]
-        thinks = bool(order.envelope.delicate & (THINKING | EFFORT))
+        envelope, text, dialect = self._envelope, transcript.text, self._dialect
+        thinks = bool(envelope.delicate & (THINKING | EFFORT))
         # Models that think do not take a prefill beside it (platform.claude.com, extended thinking,
         # "Feature compatibility").
         prefill = destination.traits(model).prefill and not thinks
@@ -81,9 +82,9 @@ class Wording:
         if not more:
             # Nothing but thinking stands there: the question is simply asked again.
             return self.fresh(destination, wire, model)
-        limit = remaining_tokens(order.envelope.max_tokens, text)
-        body = dialect.extend(self._remembered(), more, limit)
-        worded = self._worded(dialect.read_envelope(body), body, destination, wire, model)
+        limit = remaining_tokens(envelope.max_tokens, text)
+        extended = dialect.read_envelope(dialect.extend(envelope.body, more, limit))
+        worded = self._worded(extended, destination, wire, model)
         worded.prefilled = prefill
         return worded
 
@@ -93,34 +94,32 @@ class Wording:
         One that the core has no words for can only be answered in its own dialect: its writer needs
         no more than what every request has.
         """
-        order = self._order
+        try:
+            return self._parse(self._envelope)
+        except InexpressibleError:
+            return Request(model=self._envelope.model, messages=(), stream=True)
+
+    @property
+    def _dialect(self) -> Dialect:
+        """The caller's."""
+        return DIALECTS[self._order.operation]
+
+    def _parse(self, envelope: Envelope) -> Request:
+        """In the core's words; the caller's own request is read once."""
+        if envelope is not self._envelope:
+            return self._dialect.parse_request(envelope.body)
         if self._parsed is None:
-            try:
-                self._parsed = DIALECTS[order.operation].parse_request(order.request.body)
-            except InexpressibleError:
-                return Request(model=order.envelope.model, messages=(), stream=True)
+            self._parsed = self._dialect.parse_request(envelope.body)
         return self._parsed
 
-    def _remembered(self) -> bytes:
-        order = self._order
-        forget = DIALECTS[order.operation].forget_thinking if self._forgets else None
-        return forget(order.request.body) if forget is not None else order.request.body
-
     def _worded(
-        self, envelope: Envelope, body: bytes, destination: Destination, wire: str, model: str
+        self, envelope: Envelope, destination: Destination, wire: str, model: str
     ) -> Worded:
         """Readdressed in the same dialect, else translated."""
         order = self._order
         if wire == order.operation:
             # A model that the caller named gets the caller's parameters as they are.
             traits = None if model == order.place.model else destination.traits(model)
-            if self._forgets:
-                envelope = DIALECTS[wire].read_envelope(body)
             return Worded(*DIALECTS[wire].readdress(envelope, model, traits))
-        if body is order.request.body:
-            if self._parsed is None:
-                self._parsed = DIALECTS[order.operation].parse_request(body)
-            parsed = self._parsed
-        else:
-            parsed = DIALECTS[order.operation].parse_request(body)
+        parsed = self._parse(envelope)
         return Worded(*DIALECTS[wire].render_request(parsed, model, destination.traits(model)))

@@ -13,7 +13,7 @@ from understudy.dialects.base import (
     Envelope,
     Traits,
 )
-from understudy.dialects.fields import readdress_model, splice_model
+from understudy.dialects.fields import capped, readdress_model, splice_model
 
 __all__ = ["readdress"]
 
@@ -24,7 +24,6 @@ _SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pen
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 
 _NULL = b"null"
-_NUMBER = msgspec.json.Decoder(int)
 
 
 def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:
@@ -55,8 +54,7 @@ def _fits(envelope: Envelope, traits: Traits) -> bool:
         rejected |= STOP
     if envelope.delicate & rejected:
         return False
-    limit, most = envelope.max_tokens, traits.max_output
-    return limit is None or most is None or limit <= most
+    return traits.allow(envelope.max_tokens)
 
 
 def _fitted(
@@ -79,19 +77,9 @@ def _fitted(
         elif name not in _LIMITS:
             fitted[name] = raw
         elif name == limit or limit not in fields:
-            fitted[limit] = _capped(raw, traits.max_output)
+            fitted[limit] = capped(raw, traits.max_output)
             if name != limit or fitted[limit] is not raw:
                 adapted.append(name)
         else:
             adapted.append(name)  # Both were given: the one that this model takes counts.
     return fitted
-
-
-def _capped(raw: msgspec.Raw, most: int | None) -> msgspec.Raw:
-    """A token limit no higher than the model's; what is no number is the provider's to judge."""
-    if most is None:
-        return raw
-    try:
-        return raw if _NUMBER.decode(raw) <= most else msgspec.Raw(b"%d" % most)
-    except msgspec.DecodeError:
-        return raw

@@ -11,8 +11,6 @@ What the core has no place for is folded in, never lost:
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 import msgspec
@@ -45,14 +43,13 @@ from understudy.dialects.chat_completions.shapes import (
     UserMessage,
 )
 from understudy.dialects.fields import decode_body, known_here_only
+from understudy.dialects.media import breakpoint_cache, read_document, read_image
 
 __all__ = ["cache_of", "read_messages"]
 
 # Tuples: `A | B` would make a new union at each test.
 _SYSTEM = (SystemMessage, DeveloperMessage)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_EPHEMERAL = msgspec.Raw(b'{"type":"ephemeral"}')
-_EPHEMERAL_LONG = msgspec.Raw(b'{"type":"ephemeral","ttl":"1h"}')
 
 
 def read_messages(
@@ -91,7 +88,7 @@ def cache_of(part: TextPart | ImagePart | FilePart) -> msgspec.Raw | None:
     mark = part.prompt_cache_breakpoint
     if mark is None:
         return None
-    return _EPHEMERAL_LONG if mark.ttl == "12h" else _EPHEMERAL
+    return breakpoint_cache(mark.ttl)
 
 
 def _turn(message: ChatMessage, path: str) -> Message:
@@ -153,43 +150,15 @@ def _user(message: UserMessage, path: str) -> list[Part]:
 
 
 def _image(part: ImagePart, path: str) -> Image:
-    url = part.image_url.url
-    detail, cache = part.image_url.detail, cache_of(part)
-    at = f"{path}.image_url.url"
-    if url.startswith("data:"):
-        media_type, data = _data_url(url, at)
-        return Image(data=data, media_type=media_type, detail=detail, cache=cache)
-    if url.startswith(("http://", "https://")):
-        return Image(url=url, detail=detail, cache=cache)
-    raise BadRequestError(at, "Expected an http(s) URL or `data:<media type>;base64,<data>`")
+    image = part.image_url
+    return read_image(image.url, image.detail, cache_of(part), f"{path}.image_url.url")
 
 
 def _document(part: FilePart, path: str) -> Document:
     file = part.file
     if file.file_id:
         raise known_here_only(f"{path}.file.file_id", "a file uploaded to one provider")
-    at = f"{path}.file.file_data"
-    if not file.file_data:
-        raise BadRequestError(at, "Field required")
-    media_type, data = "application/pdf", file.file_data
-    if data.startswith("data:"):
-        media_type, data = _data_url(data, at)
-    cache = cache_of(part)
-    if media_type.startswith("text/"):
-        try:
-            text = base64.b64decode(data, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise BadRequestError(at, "Expected base64 of UTF-8 text") from None
-        return Document(text=text, media_type=media_type, title=file.filename, cache=cache)
-    return Document(data=data, media_type=media_type, title=file.filename, cache=cache)
-
-
-def _data_url(url: str, path: str) -> tuple[str, str]:
-    """(media type, base64) of a data URL (RFC 2397)."""
-    head, comma, data = url.removeprefix("data:").partition(",")
-    if not comma or not data or not head.endswith(";base64"):
-        raise BadRequestError(path, "Expected `data:<media type>;base64,<data>`")
-    return head.partition(";")[0].lower(), data
+    return read_document(file.file_data, file.filename, cache_of(part), f"{path}.file.file_data")
 
 
 def _assistant(message: AssistantMessage, path: str) -> list[Part]:

@@ -49,7 +49,7 @@ _decode_event = msgspec.json.Decoder(PassingEvent).decode
 
 
 class MessagesGlance(PassingGlance):
-    """Implements `understudy.dialects.base.StreamGlance`."""
+    """Implements `understudy.dialects.stream_glance.StreamGlance`."""
 
     __slots__ = ("_begun", "_open")
 

@@ -86,8 +86,7 @@ def _surely_fits(envelope: Envelope, traits: Traits) -> bool:
         return False
     if envelope.delicate & PREFILL and not traits.prefill:
         return False
-    limit, most = envelope.max_tokens, traits.max_output
-    return limit is None or most is None or limit <= most
+    return traits.allow(envelope.max_tokens)
 
 
 def _adapt(fields: dict[str, msgspec.Raw], traits: Traits) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from understudy.dialects.base import EFFORT, PAST_THINKING, SAMPLING, Envelope, Traits
-from understudy.dialects.fields import readdress_model, splice_model
+from understudy.dialects.fields import capped, readdress_model, splice_model
 from understudy.dialects.responses.envelope import ENCRYPTED_REASONING
 from understudy.dialects.responses.history import ADAPTED, drop_reasoning
 from understudy.dialects.responses.wire import UNREADABLE
@@ -20,7 +20,6 @@ __all__ = ["readdress"]
 _SAMPLING = ("temperature", "top_p")
 
 _NULL = b"null"
-_NUMBER = msgspec.json.Decoder(int)
 _ENTRIES = msgspec.json.Decoder(list[str])
 
 _Fields = dict[str, msgspec.Raw]
@@ -60,8 +59,7 @@ def _fits(envelope: Envelope, traits: Traits) -> bool:
         rejected |= EFFORT
     if envelope.delicate & rejected:
         return False
-    limit, most = envelope.max_tokens, traits.max_output
-    return limit is None or most is None or limit <= most
+    return traits.allow(envelope.max_tokens)
 
 
 def _fitted(fields: _Fields, traits: Traits, adapted: list[str]) -> _Fields:
@@ -86,7 +84,7 @@ def _fitting(name: str, raw: msgspec.Raw, traits: Traits) -> msgspec.Raw | None:
     if name == "include" and not traits.effort:
         return _without_encrypted(raw)
     if name == "max_output_tokens":
-        return _capped(raw, traits.max_output)
+        return capped(raw, traits.max_output)
     return raw
 
 
@@ -99,13 +97,3 @@ def _without_encrypted(raw: msgspec.Raw) -> msgspec.Raw:
         return raw
     unwanted = ENCRYPTED_REASONING.decode().strip('"')
     return msgspec.Raw(msgspec.json.encode([entry for entry in entries if entry != unwanted]))
-
-
-def _capped(raw: msgspec.Raw, most: int | None) -> msgspec.Raw:
-    """A token limit no higher than the model's; what is no number is the provider's to judge."""
-    if most is None:
-        return raw
-    try:
-        return raw if _NUMBER.decode(raw) <= most else msgspec.Raw(b"%d" % most)
-    except msgspec.DecodeError:
-        return raw
