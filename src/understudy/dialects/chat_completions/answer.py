@@ -17,7 +17,7 @@ from understudy.core.faults import Fault, FaultError, Kind, Scope
 from understudy.dialects.base import AnswerGlance
 from understudy.dialects.chat_completions.glance import holds_content
 from understudy.dialects.chat_completions.ids import made_tool_id
-from understudy.dialects.chat_completions.payload import malformed
+from understudy.dialects.chat_completions.payload import malformed, usage_of
 from understudy.dialects.chat_completions.stops import broken_off, finish_reason_for, stop_for
 from understudy.dialects.chat_completions.wire import (
     UNREADABLE,
@@ -32,7 +32,13 @@ from understudy.dialects.chat_completions.wire import (
     is_error,
     reasoning_of,
     text_of,
-    usage_of,
+)
+from understudy.dialects.chat_completions.written import (
+    WrittenChoice,
+    WrittenCompletion,
+    WrittenMessage,
+    WrittenUsage,
+    written_usage,
 )
 
 __all__ = ["glance_answer", "parse_answer", "render_answer", "usage_json"]
@@ -127,47 +133,33 @@ def render_answer(answer: Answer) -> bytes:
             refusals.append(part.text)
         else:
             thoughts.append(part.text)
-    thinking = "".join(thoughts)
-    message: dict[str, object] = {
-        "role": "assistant",
-        "content": "".join(texts) if texts else None,
-        "refusal": "".join(refusals) if refusals else None,
-    }
-    if thinking:
-        message["reasoning_content"] = thinking
+    message = WrittenMessage(
+        "assistant",
+        "".join(texts) if texts else None,
+        "".join(refusals) if refusals else None,
+    )
+    if thoughts:
+        message.reasoning_content = "".join(thoughts)
     if calls:
-        message["tool_calls"] = calls
+        message.tool_calls = calls
+    reason = finish_reason_for(answer.stop, refused=bool(refusals))
     return _ENCODER.encode(
-        {
-            "id": answer.id,
-            "object": "chat.completion",
-            "created": answer.created,
-            "model": answer.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": message,
-                    "logprobs": None,
-                    "finish_reason": finish_reason_for(answer.stop, refused=bool(refusals)),
-                }
-            ],
-            "usage": usage_json(answer.usage),
-        }
+        WrittenCompletion(
+            answer.id,
+            "chat.completion",
+            answer.created,
+            answer.model,
+            (WrittenChoice(0, message, None, reason),),
+            usage_json(answer.usage),
+        )
     )
 
 
-def usage_json(usage: Usage) -> dict[str, object]:
+def usage_json(usage: Usage) -> WrittenUsage:
     """OpenAI's `usage` object."""
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.input + usage.output,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read,
-            "cache_write_tokens": usage.cache_write,
-        },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
-    }
+    return written_usage(
+        usage.input, usage.output, usage.cache_read, usage.cache_write, usage.reasoning
+    )
 
 
 def _completion(body: bytes) -> Completion:

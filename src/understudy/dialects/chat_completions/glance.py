@@ -17,6 +17,7 @@ from understudy.dialects.chat_completions.payload import (
     malformed,
     payload_of,
     tail_fault,
+    usage_of,
 )
 from understudy.dialects.chat_completions.stops import broken_off, stop_for
 from understudy.dialects.chat_completions.wire import (
@@ -26,7 +27,6 @@ from understudy.dialects.chat_completions.wire import (
     Delta,
     LightChunk,
     is_error,
-    usage_of,
 )
 from understudy.dialects.glance import PassingGlance
 from understudy.dialects.sse import MAX_EVENT_BYTES

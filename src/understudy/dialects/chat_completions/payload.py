@@ -7,9 +7,10 @@ where a stream was promised.
 
 from __future__ import annotations
 
+from understudy.core.conversation import Usage
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.base import ReadError
-from understudy.dialects.chat_completions.wire import Chunk, LenientDecoder, is_error
+from understudy.dialects.chat_completions.wire import Chunk, LenientDecoder, WireUsage, is_error
 from understudy.dialects.sse import parse_event
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "malformed",
     "payload_of",
     "tail_fault",
+    "usage_of",
 ]
 
 DONE = b"[DONE]"
@@ -86,3 +88,19 @@ def tail_fault(pending: bytes, read_error: ReadError) -> Fault | None:
 def malformed(message: str) -> Fault:
     """The provider did not speak the dialect."""
     return Fault(kind=Kind.MALFORMED, scope=Scope.PROVIDER, status=200, message=message)
+
+
+def usage_of(usage: WireUsage | None) -> Usage | None:
+    """Usage in the core's words; OpenAI counts as the core does."""
+    if usage is None:
+        return None
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    if prompt is None and completion is None:
+        return Usage(input=usage.prompt_tokens or 0, output=usage.completion_tokens or 0)
+    return Usage(
+        input=usage.prompt_tokens or 0,
+        output=usage.completion_tokens or 0,
+        cache_read=(prompt.cached_tokens or 0) if prompt is not None else 0,
+        cache_write=(prompt.cache_write_tokens or 0) if prompt is not None else 0,
+        reasoning=(completion.reasoning_tokens or 0) if completion is not None else 0,
+    )

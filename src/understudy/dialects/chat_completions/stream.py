@@ -23,6 +23,7 @@ from understudy.dialects.chat_completions.payload import (
     malformed,
     payload_of,
     tail_fault,
+    usage_of,
 )
 from understudy.dialects.chat_completions.stops import broken_off, stop_for
 from understudy.dialects.chat_completions.wire import (
@@ -34,7 +35,6 @@ from understudy.dialects.chat_completions.wire import (
     is_foreign,
     reasoning_of,
     text_of,
-    usage_of,
 )
 from understudy.dialects.sse import EventTooLargeError, SseSplitter
 

@@ -13,8 +13,6 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from understudy.core.conversation import Usage
-
 __all__ = [
     "UNNAMED",
     "UNREADABLE",
@@ -37,7 +35,6 @@ __all__ = [
     "is_foreign",
     "reasoning_of",
     "text_of",
-    "usage_of",
 ]
 
 T = TypeVar("T")
@@ -291,22 +288,3 @@ def arguments_of(function: FunctionCall) -> str:
     if isinstance(arguments, dict):
         return msgspec.json.encode(arguments).decode()
     return arguments or ""
-
-
-def usage_of(usage: WireUsage | None) -> Usage | None:
-    """Usage in the core's words; OpenAI counts as the core does."""
-    if usage is None:
-        return None
-    prompt = usage.prompt_tokens_details
-    completion = usage.completion_tokens_details
-    if prompt is None and completion is None:
-        return Usage(input=usage.prompt_tokens or 0, output=usage.completion_tokens or 0)
-    prompt = prompt or _PromptDetails()
-    completion = completion or _CompletionDetails()
-    return Usage(
-        input=usage.prompt_tokens or 0,
-        output=usage.completion_tokens or 0,
-        cache_read=prompt.cached_tokens or 0,
-        cache_write=prompt.cache_write_tokens or 0,
-        reasoning=completion.reasoning_tokens or 0,
-    )

@@ -20,6 +20,7 @@ from understudy.dialects.messages.shapes import (
     Count,
     LightAnswer,
     LightBlock,
+    PlainAnswer,
     WholeAnswer,
 )
 from understudy.dialects.messages.tally import (
@@ -27,6 +28,7 @@ from understudy.dialects.messages.tally import (
     malformed,
     merged_usage,
     read_stop,
+    read_usage,
     wire_usage,
 )
 
@@ -36,6 +38,7 @@ __all__ = ["glance_answer", "glance_count", "message_id", "parse_answer", "rende
 # A tuple: `A | B` would make a new union at each test.
 _WORDS = (Text, Refusal)
 _ANSWER = msgspec.json.Decoder(WholeAnswer)
+_PLAIN = msgspec.json.Decoder(PlainAnswer)
 _LIGHT = msgspec.json.Decoder(LightAnswer)
 _COUNT = msgspec.json.Decoder(Count)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -51,6 +54,21 @@ def parse_answer(body: bytes) -> Answer:
     Raises:
         FaultError: MALFORMED; not a message, or a tool call without id, name or an object.
     """
+    try:
+        plain = _PLAIN.decode(body)
+    except _UNREADABLE:
+        return _parse_any(body)
+    return Answer(
+        id=plain.id,
+        model=plain.model,
+        parts=(Text(text=plain.content[0].text),),
+        stop=read_stop(plain.stop_reason),
+        stop_sequence=plain.stop_sequence,
+        usage=read_usage(plain.usage),
+    )
+
+
+def _parse_any(body: bytes) -> Answer:
     try:
         wire = _ANSWER.decode(body)
     except _UNREADABLE:

@@ -7,6 +7,8 @@ annotation that is a union or has parameters.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "PastText",
     "PastTextTurn",
     "PastTurn",
+    "PlainAnswer",
     "StreamBlock",
     "StreamEvent",
     "WholeAnswer",
@@ -39,6 +42,20 @@ class ErrorShape(msgspec.Struct):
 
     type: str = ""
     error: msgspec.Raw = msgspec.Raw()
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    """`usage` as it comes. Every field may be absent or null in `message_delta`."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 # -- whole answers
@@ -70,6 +87,13 @@ class WholeAnswer(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class PlainText(msgspec.Struct, gc=False):
+    """A block of text."""
+
+    type: Literal["text"]
+    text: str
+
+
 class LightBlock(msgspec.Struct):
     """A block of an answer that passes."""
 
@@ -88,26 +112,25 @@ class LightAnswer(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class PlainAnswer(msgspec.Struct, gc=False):
+    """The common case of a whole answer: one block of text, an end, a count, and no error."""
+
+    id: str
+    model: str
+    content: tuple[PlainText]
+    stop_reason: str
+    usage: WireUsage
+    stop_sequence: str | None = None
+    type: Literal["message"] = "message"
+    error: None = None
+
+
 class Count(msgspec.Struct):
     """The answer of `count_tokens`."""
 
     type: str = ""
     input_tokens: int | None = None
     error: msgspec.Raw = msgspec.Raw()
-
-
-class _OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class WireUsage(msgspec.Struct):
-    """`usage` as it comes. Every field may be absent or null in `message_delta`."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
 
 
 # -- streams

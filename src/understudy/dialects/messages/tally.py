@@ -34,6 +34,7 @@ STOP_REASONS = {
 _STOPS = {word: stop for stop, word in STOP_REASONS.items()}
 
 
+_NOTHING = Usage()
 _USAGE = msgspec.json.Decoder(WireUsage | None)
 
 
@@ -58,7 +59,7 @@ def merged_usage(raw: msgspec.Raw, before: Usage | None) -> Usage | None:
 
 def read_usage(wire: WireUsage, before: Usage | None = None) -> Usage:
     """Our way of counting: `input` is the whole prompt, cached parts included."""
-    old = before or Usage()
+    old = before or _NOTHING
     read = _or(wire.cache_read_input_tokens, old.cache_read)
     write = _or(wire.cache_creation_input_tokens, old.cache_write)
     fresh = _or(wire.input_tokens, old.input - old.cache_read - old.cache_write)
