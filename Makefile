@@ -1,5 +1,5 @@
 # Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
-.PHONY: demo test check format soak bench bench-quick clean help
+.PHONY: demo test check format soak detection-table bench bench-quick clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
 help: ## what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.run: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +42,9 @@ format: $(VENV)/.dev ## let ruff set the form
 SEEDS ?= 10000
 soak: $(VENV)/.dev ## 10,000 seeded worlds in virtual time (SEEDS=…)
 	$(BIN)/python tests/simulation/soak.py --seeds $(SEEDS)
+
+detection-table: $(VENV)/.dev ## detection, in numbers, beside the peers' defaults (docs/detection.md)
+	$(BIN)/python tests/detection/table.py --write
 
 bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 45 minutes)
 	sh bench/setup.sh

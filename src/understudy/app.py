@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import resource
+import secrets
 import signal
 import socket
 import ssl
@@ -25,6 +26,7 @@ from understudy.config import ConfigError, load
 from understudy.core.settings import Listen, Settings
 from understudy.relay.relay import Relay
 from understudy.services.logs import Log
+from understudy.services.pulls_file import can_write, read_pulls, state_path
 from understudy.web.page import page_app
 
 __all__ = ["Product", "demo", "serve"]
@@ -39,18 +41,26 @@ class Product:
     Args:
         settings: what to run.
         log: where it tells what it does.
+        state: where what operators have pulled is kept; None: in memory only.
+
+    Raises:
+        DamagedStateError: what is kept there can't be read.
     """
 
-    def __init__(self, settings: Settings, log: Log) -> None:
+    def __init__(self, settings: Settings, log: Log, state: Path | None = None) -> None:
+        pulls = read_pulls(state) if state is not None else []
         self.settings = settings
         self.log = log
         self.relay = Relay(settings, asyncio.get_running_loop(), _tls(), log)
+        for pull in pulls:
+            self.relay.pulls.pull(pull)
+        self._state = state
         self.relay_url = ""
         self.web_url = ""
         self._listener: asyncio.Server | None = None
         self._web = _WebServer(
             uvicorn.Config(
-                page_app(self.relay),
+                page_app(self.relay, state),
                 host=settings.web.host,
                 port=settings.web.port,
                 loop="none",
@@ -77,14 +87,23 @@ class Product:
         )
         self.relay_url = _url(listen, _port(self._listener))
         self.relay.read_model_lists()
+        self.relay.read_status_pages()
+        self.relay.probe()
         self._web_task = loop.create_task(self._web.serve([_bound(self.settings.web)]))
         await self._web.listening(self._web_task)
         self.web_url = _url(self.settings.web, self._web.port())
-        for notice in self.settings.notices:
+        for notice in (*self.settings.notices, *self._notices()):
             self.log.note("notice", text=notice)
         self.log.note(
             "started", version=__version__, relay=self.relay_url, web=self.web_url, pid=os.getpid()
         )
+
+    def _notices(self) -> Iterator[str]:
+        """What an operator has left behind, or could not."""
+        for pull in self.relay.pulls:
+            yield f"{pull.node} is still pulled: {pull.reason}"
+        if self.settings.console and self._state is not None and not can_write(self._state):
+            yield f"a restart will forget what is pulled: {self._state} can't be written (--state)"
 
     def reload(self, settings: Settings) -> None:
         """Serve by new settings from the next request on; requests under way are untouched."""
@@ -132,24 +151,27 @@ class _WebServer(uvicorn.Server):
         return int(self.servers[0].sockets[0].getsockname()[1])
 
 
-def serve(path: Path, *, grace: float) -> int:
+def serve(path: Path, *, grace: float, state: Path | None = None) -> int:
     """Run the product until SIGTERM or SIGINT. SIGHUP reloads the file.
+
+    `state`: where what operators have pulled is kept; by default beside the file.
 
     Returns:
         The exit code.
 
     Raises:
         ConfigError: the file is wrong.
+        DamagedStateError: the state is there and can't be read.
         OSError: an address cannot be used.
     """
     settings = _read(path)
-    return uvloop.run(_serve(settings, path, grace))
+    return uvloop.run(_serve(settings, path, grace, state or state_path(path)))
 
 
-async def _serve(settings: Settings, path: Path, grace: float) -> int:
+async def _serve(settings: Settings, path: Path, grace: float, state: Path) -> int:
     log = Log()
     _raise_file_limit()
-    async with _running(settings, log) as product:
+    async with _running(settings, log, state) as product:
         told = _when_told(lambda: _reload(product, path))
         _announce(product)
         await told.wait()
@@ -166,11 +188,14 @@ async def _demo() -> int:
     _raise_file_limit()
     one = await mock.serve("127.0.0.1", _free(DEMO_ONE))
     two = await mock.serve("127.0.0.1", _free(DEMO_TWO))
+    # Nobody but who sees this terminal is its operator.
+    key = f"usk_{secrets.token_urlsafe(32)}"
     try:
-        settings = load(_demo_config(one.url, two.url), os.environ, source="demo")
+        settings = load(_demo_config(one.url, two.url, key), os.environ, source="demo")
         async with _running(settings, Log()) as product:
             print(f"provider anthropic (stand-in): {one.url}")
             print(f"provider openai (stand-in): {two.url}")
+            print(f"console key: {key}")
             told = _when_told(None)
             _announce(product)
             await told.wait()
@@ -181,10 +206,10 @@ async def _demo() -> int:
     return 0
 
 
-def _demo_config(anthropic: str, openai: str) -> str:
+def _demo_config(anthropic: str, openai: str, console_key: str) -> str:
     return f"""
 relay: {{listen: "127.0.0.1:{_free(DEMO_RELAY)}"}}
-web: {{listen: "127.0.0.1:{_free(DEMO_WEB)}"}}
+web: {{listen: "127.0.0.1:{_free(DEMO_WEB)}", console_key: "{console_key}"}}
 providers:
   anthropic:
     kind: anthropic
@@ -205,8 +230,10 @@ features:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, log: Log) -> AsyncIterator[Product]:
-    product = Product(settings, log)
+async def _running(
+    settings: Settings, log: Log, state: Path | None = None
+) -> AsyncIterator[Product]:
+    product = Product(settings, log, state)
     try:
         await product.start()
         # What stands now stands for good: the collector need not look at it again. Requests make

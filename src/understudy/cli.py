@@ -11,10 +11,12 @@ import math
 import os
 import re
 import secrets
+import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Never
+from typing import TYPE_CHECKING, Annotated, Never, TypeVar
 
 import msgspec
 from cyclopts import App, CycloptsError, Parameter
@@ -22,15 +24,26 @@ from cyclopts import App, CycloptsError, Parameter
 from understudy import __version__
 
 if TYPE_CHECKING:
-    from understudy.core.settings import Listen, Settings
+    from understudy.config.shapes import ScalarShape
+    from understudy.core.settings import Listen, Secret, Settings
+    from understudy.web.client import AdminClient
+    from understudy.web.wire import Done
 
 __all__ = ["app", "main", "run"]
 
 DONE, FAILED, WRONG = 0, 1, 2
 
 _DEFAULT_FILE = Path("understudy.yaml")
+#: Holds the console key where the configuration does not.
+KEY_VARIABLE = "UNDERSTUDY_CONSOLE_KEY"
+#: Seconds between two looks of `status`.
+WATCH_SECONDS = 2.0
+
+T = TypeVar("T")
 
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration.")]
+Flag = Annotated[bool, Parameter(negative=())]
+WebUrl = Annotated[str | None, Parameter(help="Of the web listener, if not as the configuration.")]
 
 app = App(
     name="understudy",
@@ -39,11 +52,19 @@ app = App(
     help_formatter="plain",
 )
 keys = App(name="keys", help="Keys of callers.", help_formatter="plain")
+targets = App(
+    name="targets", help="Takes targets out of use, and brings them back.", help_formatter="plain"
+)
 app.command(keys)
+app.command(targets)
 
 
 class UsageError(Exception):
     """A user's mistake, in one line."""
+
+
+class FailedError(Exception):
+    """It could not be done, in one line."""
 
 
 def main() -> Never:
@@ -66,6 +87,9 @@ def run(tokens: Sequence[str]) -> int:
     except CycloptsError as error:
         _complain(f"understudy: {' '.join(str(error).split())} (see `understudy --help`)")
         return WRONG
+    except FailedError as error:
+        _complain(f"understudy: {error}")
+        return FAILED
     except OSError as error:
         _complain(f"understudy: {_explain(error)}")
         return FAILED
@@ -73,19 +97,28 @@ def run(tokens: Sequence[str]) -> int:
 
 
 @app.command
-def serve(config: ConfigPath = _DEFAULT_FILE, *, grace: str = "30s") -> int:
+def serve(
+    config: ConfigPath = _DEFAULT_FILE, *, grace: str = "30s", state: Path | None = None
+) -> int:
     """Run the product. SIGTERM drains it, SIGHUP reloads the configuration.
 
     Parameters
     ----------
     grace
         How long requests may go on after SIGTERM, such as 30s.
+    state
+        Where it keeps what operators have pulled. By default beside the configuration: to
+        understudy.yaml belongs understudy.state.json.
     """
     seconds = _duration("--grace", grace)
     _load(config)  # What is wrong with it is said before anything is built.
     from understudy.app import serve as run_product  # noqa: PLC0415
+    from understudy.services.pulls_file import DamagedStateError  # noqa: PLC0415
 
-    return run_product(config, grace=seconds)
+    try:
+        return run_product(config, grace=seconds, state=state)
+    except DamagedStateError as error:
+        raise FailedError(str(error)) from None
 
 
 @app.command
@@ -209,6 +242,183 @@ def new(name: str, *, tenant: str | None = None) -> int:
     return DONE
 
 
+@app.command
+def status(
+    config: ConfigPath = _DEFAULT_FILE,
+    *,
+    url: WebUrl = None,
+    once: Flag = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Show the health of a running product: every 2 s on a terminal, else once.
+
+    Once, it exits with 0 if every feature can be served, and with 1 if one can't.
+
+    Parameters
+    ----------
+    once
+        Print it once, on a terminal too.
+    as_json
+        Print it once, as JSON.
+    """
+    client = _client(config, url)
+    if as_json:
+        health = _ask(client.health)
+        print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
+    elif sys.stdout.isatty() and not once:
+        return _watch(client)
+    else:
+        from understudy.web.status_table import status_lines  # noqa: PLC0415
+
+        health = _ask(client.health)
+        print("\n".join(status_lines(health, client.url)))
+    served = all(feature.served_by is not None for feature in health.features)
+    return DONE if served else FAILED
+
+
+@targets.command
+def pull(
+    node: str,
+    *,
+    reason: str,
+    by: str | None = None,
+    config: ConfigPath = _DEFAULT_FILE,
+    url: WebUrl = None,
+) -> int:
+    """Take a node out of use until it is restored. It holds for the next choice of a target.
+
+    Parameters
+    ----------
+    node
+        provider, provider@account, provider/model or provider@account/model.
+    reason
+        Why, for the journal and for whoever restores it.
+    by
+        Who, by default the user's name.
+    """
+    from understudy.web.wire import PullRequest  # noqa: PLC0415
+
+    client = _client(config, url)
+    who = by or os.environ.get("LOGNAME") or os.environ.get("USER") or "operator"
+    done = _ask(lambda: client.pull(node, PullRequest(reason=reason, by=who)), node)
+    print(f"{done.pull.node} is pulled: no request is sent there until it is restored")
+    return _kept(done)
+
+
+@targets.command
+def restore(
+    node: str, *, slowly: Flag = False, config: ConfigPath = _DEFAULT_FILE, url: WebUrl = None
+) -> int:
+    """Bring a pulled node back.
+
+    Parameters
+    ----------
+    node
+        As it was pulled.
+    slowly
+        Over two minutes, from a tenth of its traffic on, instead of at once.
+    """
+    from understudy.web.wire import RestoreRequest  # noqa: PLC0415
+
+    client = _client(config, url)
+    done = _ask(lambda: client.restore(node, RestoreRequest(slowly=slowly)), node)
+    print(f"{done.pull.node} is restored{', step by step' if slowly else ''}")
+    return _kept(done)
+
+
+def _watch(client: AdminClient) -> int:
+    """Show the table until Ctrl-C. Once it has begun, a missing answer is shown as well."""
+    from understudy.web.client import AdminError  # noqa: PLC0415
+    from understudy.web.status_table import status_lines  # noqa: PLC0415
+
+    colour = "NO_COLOR" not in os.environ  # https://no-color.org
+    health = _ask(client.health)
+    trouble: list[str] = []
+    print("\x1b[2J", end="")
+    try:
+        while True:
+            size = shutil.get_terminal_size()
+            shown = status_lines(health, client.url, width=size.columns, colour=colour)
+            lines = [*trouble, *shown][: size.lines - 1]
+            print("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J", end="")
+            sys.stdout.flush()
+            time.sleep(WATCH_SECONDS)
+            try:
+                health, trouble = client.health(), []
+            except AdminError as error:
+                trouble = [f"{error}. This is what it was:", ""]
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _ask(call: Callable[[], T], node: str = "") -> T:
+    """What a running product answers, or what is wrong in a line."""
+    from understudy.config.faults import nearest  # noqa: PLC0415
+    from understudy.web.client import AdminError, RefusedError  # noqa: PLC0415
+
+    try:
+        return call()
+    except RefusedError as refused:
+        meant = nearest(node, refused.error.known)
+        if refused.error.code == "unknown_node" and meant is not None:
+            raise UsageError(f"there is no `{node}`; did you mean `{meant}`?") from None
+        raise UsageError(str(refused)) from None
+    except AdminError as error:
+        raise FailedError(str(error)) from None
+
+
+def _kept(done: Done) -> int:
+    if done.warning is not None:
+        _complain(f"understudy: {done.warning}")
+    return DONE
+
+
+def _client(config: Path, url: str | None) -> AdminClient:
+    """Who to ask, with which key: as told, or else as the configuration says."""
+    from understudy.config.places import BaseUrl  # noqa: PLC0415
+    from understudy.config.shapes import SecretText  # noqa: PLC0415
+    from understudy.web.client import AdminClient  # noqa: PLC0415
+
+    key = None
+    if os.environ.get(KEY_VARIABLE):
+        key = _shaped(KEY_VARIABLE, SecretText(), os.environ[KEY_VARIABLE])
+    if url is not None:
+        url = _shaped("--url", BaseUrl(), url)
+        if key is None and not config.exists():
+            raise UsageError(f"there is no key: set {KEY_VARIABLE}, or name the file with -c")
+    if url is None or key is None:
+        settings = _load(config)
+        url = url or _web_url(settings, config)
+        key = key or _console_key(settings, config)
+    return AdminClient(url, key)
+
+
+def _console_key(settings: Settings, config: Path) -> Secret:
+    if settings.console is None:
+        raise UsageError(f"{config} has no `web.console_key`, which opens the operator's API")
+    if settings.console.key is None:
+        raise UsageError(f"{config} has only the digest of the key: set {KEY_VARIABLE} to the key")
+    return settings.console.key
+
+
+def _web_url(settings: Settings, config: Path) -> str:
+    listen = settings.web
+    if not listen.port:
+        raise UsageError(f"{config} lets `web.listen` take any free port: say which with --url")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
+    return f"http://[{host}]:{listen.port}" if ":" in host else f"http://{host}:{listen.port}"
+
+
+def _shaped(what: str, shape: ScalarShape[T], text: str) -> T:
+    from understudy.config.document import Scalar  # noqa: PLC0415
+    from understudy.config.shapes import Wrong  # noqa: PLC0415
+
+    try:
+        return shape.parse(Scalar(text))
+    except Wrong as wrong:
+        raise UsageError(f"{what} {wrong}; {shape.remedy}") from None
+
+
 def _load(path: Path) -> Settings:
     from understudy.config import load  # noqa: PLC0415
 
@@ -248,15 +458,9 @@ def _duration(option: str, text: str) -> float:
 
 
 def _address(option: str, text: str) -> Listen:
-    from understudy.config.document import Scalar  # noqa: PLC0415
     from understudy.config.places import Address  # noqa: PLC0415
-    from understudy.config.shapes import Wrong  # noqa: PLC0415
 
-    shape = Address()
-    try:
-        return shape.parse(Scalar(text))
-    except Wrong as wrong:
-        raise UsageError(f"{option} {wrong}; {shape.remedy}") from None
+    return _shaped(option, Address(), text)
 
 
 def _explain(error: OSError) -> str:

@@ -78,12 +78,16 @@ def i04_hedges_within_budget(story: Story) -> Iterator[str]:
 
 
 def i04_open_targets_rest(story: Story) -> Iterator[str]:
-    """I4: a target whose breaker is open is tried in its turn, or once a second."""
+    """I4: a dead target, one whose breaker is open and that has not worked for a minute, is tried
+    in its turn, or once a second. One that still answers some is better than nobody.
+    """
     last: dict[str, float] = {}
     for tried in story.open_tries:
         before = last.get(tried.key)
-        if not tried.was_due and before is not None and tried.at - before < PANIC_SECONDS - 1e-6:
-            yield f"{tried.key} is open and was tried after {tried.at - before:.3f} s"
+        if tried.is_dead and not tried.was_due and before is not None:
+            after = tried.at - before
+            if after < PANIC_SECONDS - 1e-6:
+                yield f"{tried.key} is open and was tried after {after:.3f} s"
         last[tried.key] = tried.at
 
 

@@ -106,6 +106,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     network: tuple[NetFault, ...] = ()
     #: In the end all that is wrong is put right, and one last request must get its answer.
     heals: bool = False
+    #: The relay asks questions of its own.
+    probes: bool = False
 
     @property
     def requests(self) -> list[Request]:

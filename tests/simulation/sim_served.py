@@ -17,6 +17,8 @@ __all__ = ["Served", "answer_sent", "is_whole", "signalled"]
 class Served(msgspec.Struct, kw_only=True):
     """One request as a stand-in met it. `sent`: every byte that its script gave."""
 
+    #: When it came, by the loop's clock.
+    at: float
     provider: str
     case: int | None
     attempt: Attempt

@@ -37,6 +37,7 @@ from understudy.mock.board import Board
 from understudy.mock.http import Connection, Exchange, HttpRequest
 from understudy.mock.pace import Pace
 from understudy.mock.stand_in import StandIn
+from understudy.policy.board import PARTLY_SECONDS
 from understudy.relay.relay import Relay
 from understudy.services.logs import Log
 
@@ -59,11 +60,15 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class OpenTry(msgspec.Struct, frozen=True):
-    """An attempt at a target whose breaker was not closed, and whether its trial was due."""
+    """An attempt at a target whose breaker was not closed, and whether its trial was due.
+
+    `is_dead`: it has not worked for as long as anybody goes by.
+    """
 
     key: str
     at: float
     was_due: bool
+    is_dead: bool
 
 
 class Story(msgspec.Struct, kw_only=True):
@@ -270,6 +275,8 @@ class _World:
         for provider in script.providers:
             self._found(provider)
         relay = self._relay = self._make_relay()
+        if script.probes:
+            relay.probe()
         self._network.serve("relay", Line(), relay.protocol)
         for fault in script.network:
             self._network.play(fault)
@@ -300,7 +307,8 @@ class _World:
             breaker = board.of_target(target)
             if breaker.state != "closed":
                 due = breaker.admits(now)
-                self._story.open_tries.append(OpenTry(target.key, now, due))
+                is_dead = now - breaker.last_good >= PARTLY_SECONDS
+                self._story.open_tries.append(OpenTry(target.key, now, due, is_dead))
             started(target, now)
 
         board.started = noted
@@ -325,6 +333,7 @@ class _World:
             exchange = stand_in(request)
             attempt = board.attempts[-1]
             served = Served(
+                at=loop.time(),
                 provider=provider.name,
                 case=case_of(request.body),
                 attempt=attempt,

@@ -110,6 +110,11 @@ def succeeded_without_a_signal(story):
         served.sent = served.sent[:-300]
 
 
+def too_early(story):
+    """A dead target is tried twice within a second."""
+    story.open_tries.extend(OpenTry("x", at, was_due=False, is_dead=True) for at in (1, 1.5))
+
+
 def late(story):
     record = first_record(story)
     record.ended_at = record.started_at + 121.5
@@ -166,7 +171,7 @@ DOCTORS = [
     ("I4-attempts", lambda story: story.served.append(story.served[0])),
     ("I4-retries", crowd),
     ("I4-hedges", hedged),
-    ("I4-open", lambda story: story.open_tries.extend(OpenTry("x", at, False) for at in (1, 1.5))),
+    ("I4-open", too_early),
     ("I5", succeeded_without_a_signal),
     ("I6", lambda story: say(story, 2, b'"text":"', b'"text":"The ')),
     ("I6", lambda story: say(story, 1, b'"text":"', b'"text":"The ')),

@@ -12,7 +12,14 @@ from typing import Annotated
 
 import msgspec
 
-from understudy.config.places import NAME_PATTERN, Address, BaseUrl, TargetName, Use
+from understudy.config.places import (
+    NAME_PATTERN,
+    Address,
+    BaseUrl,
+    StatusPage,
+    TargetName,
+    Use,
+)
 from understudy.config.shapes import (
     Choice,
     Duration,
@@ -63,6 +70,10 @@ LABEL = NameRule(
     _LABEL_PATTERN, "letters, digits, `.`, `-` and `_`; a letter or digit first; 64 at most"
 )
 _LABEL_TEXT = Text(f"use {LABEL.words}", _LABEL_PATTERN)
+_KEY_DIGEST = Text(
+    "write what `understudy keys new NAME` prints: sha256: and 64 hexadecimal digits",
+    "sha256:[0-9a-f]{64}",
+)
 _LATER_KEY = "leave the key out"
 #: The file's word for a wire dialect → its name.
 DIALECTS: Mapping[str, str] = MappingProxyType(
@@ -70,7 +81,6 @@ DIALECTS: Mapping[str, str] = MappingProxyType(
 )
 _KINDS = Choice(*MANNERS, *sorted(LATER_KINDS))
 _ONE_NAME = Text("write the name of a provider", NAME_PATTERN)
-_WEB_PAGE = Text("write a URL", "https?://[!-~]+")
 
 
 class RelayEntry(Entry, frozen=True, kw_only=True):
@@ -87,6 +97,16 @@ class WebEntry(Entry, frozen=True, kw_only=True):
     listen: Annotated[Listen, Address(), "HOST:PORT of the status page and its API."] = Listen(
         host="127.0.0.1", port=8081
     )
+    console_key: Annotated[
+        Secret | None,
+        SecretText(SHORTEST_KEY),
+        "Opens /admin/api/… to operators; or else `console_key_digest`. Without either: closed.",
+    ] = None
+    console_key_digest: Annotated[
+        str | None,
+        _KEY_DIGEST,
+        "The key's SHA-256, as `understudy keys new` prints it; or else `console_key`.",
+    ] = None
 
 
 class CallerEntry(Entry, frozen=True, kw_only=True):
@@ -98,10 +118,7 @@ class CallerEntry(Entry, frozen=True, kw_only=True):
     ] = None
     key_digest: Annotated[
         str | None,
-        Text(
-            "write what `understudy keys new NAME` prints: sha256: and 64 hexadecimal digits",
-            "sha256:[0-9a-f]{64}",
-        ),
+        _KEY_DIGEST,
         "The key's SHA-256, as `understudy keys new` prints it; or else `key`.",
     ] = None
     tenant: Annotated[
@@ -141,8 +158,15 @@ class ProviderEntry(Entry, frozen=True, kw_only=True):
         "Fixes the dialect in which it is called. Default: the caller's, where its kind speaks it.",
     ] = None
     status_page: Annotated[
-        str | None, Later(_WEB_PAGE, remedy=_LATER_KEY), "The provider's own status page."
+        str | None,
+        StatusPage(),
+        "The provider's public status page: heard as one witness when something is wrong.",
     ] = None
+    probes: Annotated[
+        bool,
+        Switch(),
+        "Asks it short questions of our own: under suspicion, to end an outage, and when idle.",
+    ] = True
     domain: Annotated[
         str | None, Later(_LABEL_TEXT, remedy=_LATER_KEY), "What it shares its fate with."
     ] = None

@@ -12,7 +12,7 @@ from understudy.config.document import Scalar
 from understudy.config.shapes import FILLED, ScalarShape, Schema, Wrong
 from understudy.core.settings import Listen, is_loopback
 
-__all__ = ["NAME_PATTERN", "Address", "BaseUrl", "TargetName", "Use"]
+__all__ = ["NAME_PATTERN", "Address", "BaseUrl", "StatusPage", "TargetName", "Use"]
 
 #: Names of providers, accounts and features: neither `/` nor `@`, which part them in a target.
 NAME_PATTERN = "[a-z0-9][a-z0-9_-]{0,63}"
@@ -50,10 +50,12 @@ class Address(ScalarShape[Listen]):
         return f"{host}:{value.port}"
 
 
-class BaseUrl(ScalarShape[str]):
-    """Where a provider's API begins. Plain http only to this machine: a key travels with it."""
+class _Url(ScalarShape[str]):
+    """A URL that is called as it is. Plain http only to this machine."""
 
-    remedy = "write a URL such as `https://api.example.com/v1`"
+    #: What plain http to another machine would mean; what else is wrong with a name in a URL.
+    _risk: str
+    _instead = ""
 
     def parse(self, scalar: Scalar) -> str:
         """The URL without a slash at its end."""
@@ -68,20 +70,35 @@ class BaseUrl(ScalarShape[str]):
         if parts.scheme not in {"http", "https"} or not host:
             raise Wrong("is not an http or https URL")
         if parts.username is not None or parts.password is not None:
-            raise Wrong("holds a user name or a password (a key belongs in `accounts`)")
+            raise Wrong(f"holds a user name or a password{self._instead}")
         if "?" in text or "#" in text:
             raise Wrong("holds a query or a fragment")
         if port == 0:
             raise Wrong("has port 0")
         _plain_host(f"[{host}]" if ":" in host else host)
         if parts.scheme == "http" and not is_loopback(host):
-            raise Wrong("is plain http to another machine, which would show the key on the way")
+            raise Wrong(f"is plain http to another machine, {self._risk}")
         return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
     def schema(self) -> Schema:
         """A URL, or a text to be filled."""
         pattern = "^(https://|http://(localhost|127\\.[0-9.]+|\\[::1\\])(:|/|$))[!-~]*$"
         return {"anyOf": [{"type": "string", "format": "uri", "pattern": pattern}, FILLED]}
+
+
+class BaseUrl(_Url):
+    """Where a provider's API begins: a key travels with what is sent there."""
+
+    remedy = "write a URL such as `https://api.example.com/v1`"
+    _risk = "which would show the key on the way"
+    _instead = " (a key belongs in `accounts`)"
+
+
+class StatusPage(_Url):
+    """A provider's public status page, or a feed of it."""
+
+    remedy = "write a URL such as `https://status.example.com`"
+    _risk = "where anyone on the way could change what it says"
 
 
 class Use(msgspec.Struct, frozen=True):

@@ -19,11 +19,13 @@ from understudy.config.grammar import (
     RootEntry,
     TargetEntry,
     TenantEntry,
+    WebEntry,
 )
 from understudy.config.shapes import one_of
 from understudy.core.settings import (
     Account,
     Caller,
+    Console,
     Feature,
     Provider,
     Secret,
@@ -66,6 +68,7 @@ def resolve(root: RootEntry, report: Report) -> Settings:
         providers=usable,
         features=features,
         tenants=_tenants(root.tenants, root.providers, report),
+        console=_console(root.web, callers, report),
         notices=report.notices,
     )
 
@@ -110,9 +113,27 @@ def _digest(entry: CallerEntry, report: Report) -> str | None:
     if len(given) != 1:
         problem = "has both `key` and `key_digest`" if given else "has no key"
         report.fault(entry.at, problem, "write `key:` or `key_digest:`, one of them")
-    if entry.key is not None:
-        return digest_key(entry.key.reveal())
-    return entry.key_digest.removeprefix("sha256:") if entry.key_digest else None
+    return _digest_of(entry.key, entry.key_digest)
+
+
+def _digest_of(key: Secret | None, digest: str | None) -> str | None:
+    if key is not None:
+        return digest_key(key.reveal())
+    return digest.removeprefix("sha256:") if digest else None
+
+
+def _console(entry: WebEntry, callers: tuple[Caller, ...], report: Report) -> Console | None:
+    if {"console_key", "console_key_digest"} <= entry.given:
+        problem = "has both `console_key` and `console_key_digest`"
+        report.fault(entry.at, problem, "write one of them")
+    digest = _digest_of(entry.console_key, entry.console_key_digest)
+    if digest is None:
+        return None
+    for caller in callers:
+        if caller.key_digest == digest:
+            problem = f"opens the console with the key of the caller `{caller.name}`"
+            report.fault(entry.at, problem, "give operators a key of their own")
+    return Console(key_digest=digest, key=entry.console_key)
 
 
 def _provider(name: str, entry: ProviderEntry, report: Report) -> Provider:
@@ -130,6 +151,8 @@ def _provider(name: str, entry: ProviderEntry, report: Report) -> Provider:
         base_url=base_url or "",
         accounts=_accounts(entry, manners.keyless, report),
         dialect=_dialect(entry, manners, report),
+        status_page=entry.status_page,
+        probes=entry.probes,
     )
 
 

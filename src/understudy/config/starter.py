@@ -38,6 +38,7 @@ class _Vendor(msgspec.Struct, frozen=True):
     name: str
     variables: tuple[str, str]
     model: str
+    status_page: str
     stand_in_url: str
 
 
@@ -46,12 +47,14 @@ _VENDORS = (
         "anthropic",
         ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_2"),
         "claude-sonnet-5",
+        "https://status.claude.com",
         f"http://{STAND_IN_ADDRESS}",
     ),
     _Vendor(
         "openai",
         ("OPENAI_API_KEY", "OPENAI_API_KEY_2"),
         "gpt-5.2",
+        "https://status.openai.com",
         f"http://{STAND_IN_ADDRESS}/v1",
     ),
 )
@@ -104,6 +107,7 @@ def _providers(found: tuple[str, ...], local: str | None) -> str:
         for account, name in zip(_ACCOUNTS, vendor.variables, strict=True):
             off = mark if name in used or mark else "# "
             lines.append(f'  {off}    {account}: {{api_key: "${{{name}}}"}}')
+        lines.append(f"  {mark}  status_page: {vendor.status_page}   # heard as one witness")
     mark = "" if local else "# "
     lines += [
         f"  {mark}local:   # Ollama, vLLM, llama.cpp: whatever speaks chat completions",

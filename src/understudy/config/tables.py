@@ -99,11 +99,9 @@ class Record(Shape[E]):
         return {**described, "additionalProperties": False}
 
     def spell(self, value: E) -> Schema:
-        """The keys with their values; defaults included."""
-        return {
-            field.name: field.shape.spell(getattr(value, field.name))
-            for field in self.fields.values()
-        }
+        """The keys with their values; defaults included, keys that are left out are not."""
+        found = [(field, getattr(value, field.name)) for field in self.fields.values()]
+        return {field.name: field.shape.spell(held) for field, held in found if held is not None}
 
 
 def _fields(entry: type[Entry]) -> list[Field]:

@@ -11,6 +11,7 @@ import msgspec
 __all__ = [
     "Account",
     "Caller",
+    "Console",
     "Feature",
     "Listen",
     "Provider",
@@ -89,6 +90,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     tenant: str | None = None
 
 
+class Console(msgspec.Struct, frozen=True, kw_only=True):
+    """What lets an operator in. `key_digest` is the hex SHA-256 of the key."""
+
+    key_digest: str
+    #: The key itself, where the file holds it: `understudy status` shows it at the door.
+    key: Secret | None = None
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One credential at a provider, a failure domain of its own."""
 
@@ -106,7 +115,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[Account, ...]
     #: Fixes the wire dialect (`messages`, `chat_completions`, `responses`); None: by the caller's.
     dialect: str | None = None
+    #: As people know it; `understudy.providers.status_pages.feeds` has what is read.
     status_page: str | None = None
+    #: Ask its targets questions of our own: `understudy.policy.probing`.
+    probes: bool = True
     domain: str | None = None
 
 
@@ -162,5 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Feature]
     callers: tuple[Caller, ...] = ()
     tenants: dict[str, Tenant] = {}
+    #: None: there is no way in.
+    console: Console | None = None
     #: Things an operator should read at start (an account left out for want of a key).
     notices: tuple[str, ...] = ()

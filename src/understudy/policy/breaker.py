@@ -1,58 +1,52 @@
-"""Circuit breakers: a target that fails is left alone for a while, then tried by one request.
+"""A circuit breaker: what fails is left alone, tried by one request, and brought back slowly.
 
-Theory of operation. Each target (provider, account, model) and each account has one `Breaker`.
-
-    closed ──(5 outage-like faults in a row, or ≥ half of ≥ 10 within 60 s)──▶ open
-    closed ──(a fault that speaks for itself: throttled, account, config)────▶ open, for its time
-    open ────(its time is over: one request is let through as a trial)───────▶ half-open
-    half-open ──(the trial succeeds)──▶ closed      half-open ──(it fails)──▶ open, twice as long
+    closed ──(the score says that it is broken: `detect`)─────────────────────▶ open
+    closed ──(a fault that speaks for itself: throttled, account, config)─────▶ open, for its time
+    open ────(its time is over: one attempt is let through as a trial)────────▶ half-open
+    half-open ──(the trial succeeds, as often as is asked)──▶ closed, in slow start
+    half-open ──(it fails)──▶ open, twice as long
 
 Open lasts 15 s × 2ᵏ, at most 300 s, ± 20 % (Envoy's outlier detection grows its ejection in the
-same way to the same 300 s; its jitter of 0 is what makes herds). Callers' own faults, refusals,
-callers who leave and attempts that we gave up never count: they say nothing about the target. An
-attempt that began before the breaker opened and ends later, well or badly, says nothing new: it
-does not close it, prolong it, or end a trial. A try out of turn (`Board.may_panic`) that succeeds
-closes it; one that fails leaves its time as it stands.
+same way to the same 300 s; its jitter of 0 is what makes herds). What has been open lately begins
+where it stopped, so that something that comes and goes is tried ever more seldom. An attempt that
+began before the breaker opened and ends later, well or badly, says nothing new: it does not close
+it, prolong it, or end a trial. One out of turn that succeeds closes it; one that fails leaves its
+time as it stands.
 
-`Board` holds the breakers of a running product and reads outcomes; it takes time and chance as
-arguments.
+Slow start: after an outage a tenth of the traffic comes back at once, and all of it over two
+minutes (Envoy's slow start: the share grows with time, from 10 %), so that what has just recovered
+is not knocked over by those who waited for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
-from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
-from understudy.core.outcomes import Result
-from understudy.policy.tally import Tally
-from understudy.policy.targets import Target
+from understudy.core.faults import Fault
+from understudy.policy.detect import Cusum
 
-__all__ = ["Board", "Breaker", "BreakerState"]
+__all__ = ["Breaker", "BreakerState"]
 
-#: Outage-like faults in a row that open a breaker (Envoy: consecutive_5xx 5).
-CONSECUTIVE_FAULTS = 5
-#: Calls in the window before a rate means anything, and the rate (resilience4j: 50 %).
-MINIMUM_CALLS = 10
-FAILURE_RATE = 0.5
 #: Seconds: first opening, longest opening, jitter on either side.
 OPEN_SECONDS = 15.0
 OPEN_SECONDS_MAX = 300.0
 JITTER = 0.2
-#: Seconds that a throttled target rests when the provider does not say how long.
-THROTTLE_SECONDS = 5.0
-#: Seconds between looks at an account or model that needs a human: never sooner, whatever it says,
-#: and never later, even if its date is weeks away: a human may mend it any time.
-HUMAN_SECONDS = 300.0
-HUMAN_SECONDS_MAX = 3600.0
-#: Seconds after a throttled or overloaded answer in which nothing is hedged: a second attempt
-#: beside a slow one would feed what makes it slow.
-SHORT_SECONDS = 60.0
-#: Targets remembered; callers may name models (`provider/*`), so those in order are let go.
-TARGETS_KEPT = 4096
-#: With nothing else left, an open target is tried this often (a deliberate departure from Envoy's
-#: panic mode, which sends everything: these targets are rate-limited).
-PANIC_SECONDS = 1.0
+#: Seconds closed after which earlier openings are forgotten: the longest opening, twice.
+FORGET_SECONDS = 600.0
+#: Seconds of slow start, and the share that it begins with.
+SLOW_START_SECONDS = 120.0
+SLOW_START_SHARE = 0.1
+#: Probes that must succeed in a row, and seconds between them: one may pass at something that fails
+#: every other time (resilience4j permits ten calls, half-open).
+PROBES_TO_CLOSE = 3
+PROBE_SECONDS = 2.0
+
+#: Seconds until the next look at what failed after it had passed: it is no longer what it was, and
+#: a sound target fails one call of a hundred too.
+MIXED_SECONDS = 5.0
+
+_NEVER = float("-inf")
 
 
 class BreakerState(StrEnum):
@@ -63,88 +57,168 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+_CLOSED: Final = BreakerState.CLOSED
+
+
 class Breaker:
-    """One circuit breaker."""
+    """One circuit breaker, and what is known through it."""
 
     __slots__ = (
-        "_consecutive",
+        "_closed_at",
+        "_cusum",
         "_opened_at",
         "_openings",
-        "_tally",
+        "_passed",
+        "_ramp_from",
         "_trial",
         "fault",
         "last_attempt",
+        "last_bad",
+        "last_good",
         "opened_until",
         "short_at",
         "state",
+        "suspected_at",
     )
 
     def __init__(self) -> None:
-        self.state = BreakerState.CLOSED
+        self.state = _CLOSED
         self.opened_until = 0.0
         #: The fault that opened it.
         self.fault: Fault | None = None
-        self.last_attempt = float("-inf")
+        self.last_attempt = _NEVER
+        #: When it last worked: never is "never proved". And when it last failed.
+        self.last_good = _NEVER
+        self.last_bad = _NEVER
         #: When it last said that it, or our share of it, was short.
-        self.short_at = float("-inf")
-        self._tally = Tally()
-        self._consecutive = 0
-        self._opened_at = float("-inf")
+        self.short_at = _NEVER
+        #: Since when it has been under suspicion, if it is.
+        self.suspected_at = _NEVER
+        self._cusum = Cusum()
+        self._opened_at = _NEVER
+        self._closed_at = _NEVER
         self._openings = 0
         self._trial = False
+        #: Probes that have succeeded since it was half open.
+        self._passed = 0
+        self._ramp_from = _NEVER
+
+    @property
+    def score(self) -> float:
+        """How much speaks for its being broken: see `understudy.policy.detect`."""
+        return self._cusum.score
+
+    @property
+    def is_suspicious(self) -> bool:
+        """It is closed, and there is a reason to look closer."""
+        return self.state is _CLOSED and self._cusum.is_suspicious
+
+    @property
+    def doubted_since(self) -> float:
+        """Since when it has been under suspicion, or given up; minus infinity if it is neither."""
+        if self.state is _CLOSED:
+            return self.suspected_at
+        return self._opened_at
+
+    @property
+    def is_alarmed(self) -> bool:
+        """The score says that it is broken, whether it has been opened or not."""
+        return self._cusum.is_alarmed
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Something is trying it now."""
+        return self._trial
 
     def admits(self, now: float) -> bool:
-        """Whether a request may go through at `now`."""
-        if self.state is BreakerState.CLOSED:
+        """Whether an attempt may go through at `now`."""
+        if self.state is _CLOSED:
             return True
         return now >= self.opened_until and not self._trial
+
+    def share(self, now: float) -> float:
+        """The share of its traffic that it may have: 1, or less in slow start."""
+        since = now - self._ramp_from
+        if since >= SLOW_START_SECONDS:
+            return 1.0
+        return max(SLOW_START_SHARE, since / SLOW_START_SECONDS)
 
     def started(self, now: float) -> None:
         """An attempt begins."""
         self.last_attempt = now
-        if self.state is not BreakerState.CLOSED:
+        if self.state is not _CLOSED:
             self.state = BreakerState.HALF_OPEN
             self._trial = True
 
-    def succeeded(self, now: float, began: float) -> None:
+    def succeeded(self, now: float, began: float, *, is_probe: bool = False) -> None:
         """An attempt that began at `began` ended well."""
+        self.last_good = now
         if began < self._opened_at:
             return
-        if self.state is not BreakerState.CLOSED:
-            self._close()
+        if self.state is _CLOSED:
+            self._cusum.add_good()
+            if not self._cusum.is_suspicious:
+                self.suspected_at = _NEVER
             return
-        self._consecutive = 0
-        self._tally.add_good(now)
+        if is_probe:
+            self._passed += 1
+            if self._passed < PROBES_TO_CLOSE:
+                self._trial = False
+                self.opened_until = now + PROBE_SECONDS
+                return
+        self._close(now)
 
-    def failed(self, fault: Fault, now: float, began: float, chance: float) -> None:
-        """An attempt ended in an outage-like fault. `chance` in [0, 1) draws the jitter."""
+    def failed(
+        self, fault: Fault, now: float, began: float, chance: float, *, counts: bool = True
+    ) -> None:
+        """An attempt ended in an outage-like fault. `chance` in [0, 1) draws the jitter.
+
+        `counts`: it is evidence of its own, not another try of a request that has failed here.
+        """
+        self.last_bad = now
         if began < self._opened_at:
             return
-        if self.state is not BreakerState.CLOSED:
+        if self.state is not _CLOSED:
             if began < self.opened_until:
                 self.inconclusive(began)
                 return
-            self._open(fault, now, self._interval(chance))
-            self._openings += 1
+            if self._passed:
+                self._rest(fault, now, MIXED_SECONDS)
+            else:
+                self._rest(fault, now, self._interval(chance))
+                self._openings += 1
             return
-        self._tally.add_bad(now)
-        self._consecutive += 1
-        good, bad = self._tally.counts(now)
-        if self._consecutive >= CONSECUTIVE_FAULTS or (
-            good + bad >= MINIMUM_CALLS and bad >= FAILURE_RATE * (good + bad)
-        ):
-            self._open(fault, now, self._interval(chance))
-            self._openings = 1
+        if self.noted(now, counts=counts):
+            self.open(fault, now, chance)
+
+    def noted(self, now: float, *, counts: bool = True) -> bool:
+        """One more failure; whether it is broken by now."""
+        if counts:
+            self._cusum.add_bad()
+        if self.suspected_at == _NEVER:
+            self.suspected_at = now
+        return self._cusum.is_alarmed
+
+    def open(self, fault: Fault, now: float, chance: float) -> None:
+        """Leave it alone: it is broken."""
+        if now - self._closed_at >= FORGET_SECONDS:
+            self._openings = 0
+        self._rest(fault, now, self._interval(chance))
+        self._openings += 1
 
     def hold(self, fault: Fault, now: float, seconds: float) -> None:
         """Open at once for `seconds`: the fault leaves no doubt."""
-        self._open(fault, now, seconds)
+        self._rest(fault, now, seconds)
 
     def inconclusive(self, began: float) -> None:
-        """An attempt ended without saying anything about the target."""
+        """An attempt ended without saying anything about it."""
         if self._trial and began >= self._opened_at:
             self._trial = False
             self.state = BreakerState.OPEN
+
+    def ramp(self, now: float) -> None:
+        """Let the traffic come back step by step."""
+        self._ramp_from = now
 
     def _interval(self, chance: float) -> float:
         # Far beyond the longest opening; without it a day's outage would overflow a float.
@@ -152,7 +226,7 @@ class Breaker:
         seconds = min(OPEN_SECONDS_MAX, OPEN_SECONDS * 2.0**doublings)
         return seconds * (1.0 - JITTER + 2.0 * JITTER * chance)
 
-    def _open(self, fault: Fault, now: float, seconds: float) -> None:
+    def _rest(self, fault: Fault, now: float, seconds: float) -> None:
         until = now + seconds
         # Never shorter than what stands already.
         if self.state is BreakerState.OPEN and until <= self.opened_until:
@@ -161,142 +235,18 @@ class Breaker:
             self.state = BreakerState.OPEN
             self._opened_at = now
         self._trial = False
+        self._passed = 0
         self.fault = fault
         self.opened_until = until
 
-    def _close(self) -> None:
-        self.state = BreakerState.CLOSED
+    def _close(self, now: float) -> None:
+        if self._openings:
+            self.ramp(now)
+        self.state = _CLOSED
+        self._closed_at = now
         self._trial = False
+        self._passed = 0
         self.fault = None
         self.opened_until = 0.0
-        self._openings = 0
-        self._consecutive = 0
-        self._tally.clear()
-
-
-class Board:
-    """Every breaker of a running product, and what is known through them.
-
-    Args:
-        draw: gives a number in [0, 1) for jitter.
-    """
-
-    def __init__(self, draw: Callable[[], float]) -> None:
-        self._draw = draw
-        self._accounts: dict[str, Breaker] = {}
-        #: A target's key → its breaker and its account's.
-        self._pairs: dict[str, tuple[Breaker, Breaker]] = {}
-
-    def _pair(self, target: Target) -> tuple[Breaker, Breaker]:
-        pair = self._pairs.get(target.key)
-        if pair is None:
-            if len(self._pairs) >= TARGETS_KEPT:
-                self._pairs = {
-                    key: kept
-                    for key, kept in self._pairs.items()
-                    if kept[0].state is not BreakerState.CLOSED
-                }
-            account = self._accounts.setdefault(target.account_key, Breaker())
-            pair = self._pairs[target.key] = (Breaker(), account)
-        return pair
-
-    def of_target(self, target: Target) -> Breaker:
-        """The breaker of one model at one account."""
-        return self._pair(target)[0]
-
-    def of_account(self, target: Target) -> Breaker:
-        """The breaker of the account that a target uses."""
-        return self._pair(target)[1]
-
-    def obstacle(self, target: Target, now: float) -> str | None:
-        """Why `target` should not be used at `now`; None if it may be."""
-        pair = self._pair(target)
-        if pair[0].state is BreakerState.CLOSED and pair[1].state is BreakerState.CLOSED:
-            return None
-        for breaker, name in zip(pair, (target.key, target.account_key), strict=True):
-            if breaker.state is not BreakerState.CLOSED and not breaker.admits(now):
-                return _describe(breaker, name, now)
-        return None
-
-    def opens_again_in(self, target: Target, now: float) -> float:
-        """Seconds until `target` may be tried again; 0 if now."""
-        until = max(breaker.opened_until for breaker in self._pair(target))
-        return max(0.0, until - now)
-
-    def fault(self, target: Target) -> Fault | None:
-        """Why `target` rests; None if it does not."""
-        breaker, account = self._pair(target)
-        return breaker.fault or account.fault
-
-    def is_short(self, target: Target, now: float) -> bool:
-        """Whether `target` was throttled or overloaded within the last `SHORT_SECONDS`."""
-        return now - self._pair(target)[0].short_at < SHORT_SECONDS
-
-    def may_panic(self, target: Target, now: float) -> bool:
-        """Whether `target`, though open, may have one try because nothing else is left.
-
-        Accounts and models that need a human are not tried: nothing but a human mends them.
-        """
-        breaker, account = self._pair(target)
-        if account.state is not BreakerState.CLOSED:
-            return False
-        if breaker.fault is not None and breaker.fault.kind not in OUTAGE_LIKE:
-            return False
-        return now - breaker.last_attempt >= PANIC_SECONDS
-
-    def started(self, target: Target, now: float) -> None:
-        """An attempt at `target` begins."""
-        breaker, account = self._pair(target)
-        breaker.started(now)
-        if account.state is not BreakerState.CLOSED:
-            account.started(now)
-
-    def ended(
-        self,
-        target: Target,
-        result: Result,
-        fault: Fault | None,
-        now: float,
-        began: float,
-    ) -> None:
-        """An attempt at `target` that began at `began` has ended so."""
-        breaker, account = self._pair(target)
-        if result is Result.CONTENT:
-            breaker.succeeded(now, began)
-            if account.state is not BreakerState.CLOSED:
-                account.succeeded(now, began)
-            return
-        if result is not Result.FAULT or fault is None:
-            breaker.inconclusive(began)
-            account.inconclusive(began)
-            return
-        if fault.kind is Kind.ACCOUNT:
-            account.hold(fault, now, _until_a_human_may_have_come(fault))
-            breaker.inconclusive(began)
-            return
-        if fault.status is not None and fault.scope in {Scope.MODEL, Scope.ACCOUNT}:
-            # The provider answered, and looked past the credential: the account itself works.
-            account.succeeded(now, began)
-        else:
-            account.inconclusive(began)
-        if fault.kind is Kind.OVERLOAD or fault.kind is Kind.THROTTLED:
-            breaker.short_at = now
-        if fault.kind in OUTAGE_LIKE:
-            breaker.failed(fault, now, began, self._draw())
-        elif fault.kind is Kind.THROTTLED:
-            breaker.hold(fault, now, fault.retry_after or THROTTLE_SECONDS)
-        elif fault.kind is Kind.CONFIG:
-            breaker.hold(fault, now, _until_a_human_may_have_come(fault))
-        else:
-            breaker.inconclusive(began)
-
-
-def _until_a_human_may_have_come(fault: Fault) -> float:
-    return min(HUMAN_SECONDS_MAX, max(HUMAN_SECONDS, fault.retry_after or 0.0))
-
-
-def _describe(breaker: Breaker, name: str, now: float) -> str:
-    kind = breaker.fault.kind.value if breaker.fault else "fault"
-    if now >= breaker.opened_until:
-        return f"{name}: {kind}, another request is trying it now"
-    return f"{name}: {kind}, next try in {breaker.opened_until - now:.0f} s"
+        self.suspected_at = _NEVER
+        self._cusum.clear()

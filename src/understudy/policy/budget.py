@@ -47,6 +47,12 @@ class RetryBudget:
         """A first attempt at the target begins."""
         self._tally(key).add_good(now)
 
+    def counts(self, key: str, now: float) -> tuple[int, int, int]:
+        """(first attempts, retries) at the target within the last minute; retries under way now."""
+        tally = self._tallies.get(key)
+        firsts, retries = tally.counts(now) if tally is not None else (0, 0)
+        return firsts, retries, self._concurrent.get(key, 0)
+
     def allows(self, key: str, now: float) -> bool:
         """Whether one more retry at the target is within the budget."""
         if self._concurrent.get(key, 0) < CONCURRENT_FLOOR:

@@ -25,6 +25,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     account_key: str
     #: `provider/model`, what people see.
     name: str
+    #: It may be asked questions of our own.
+    probed: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

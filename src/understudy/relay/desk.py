@@ -73,7 +73,7 @@ class Desk:
         if relay.draining:
             return 503, _JSON, b'{"status":"draining"}'
         features = {
-            name: any(relay.board.obstacle(target, now) is None for target in route.targets)
+            name: any(relay.board.rests(target, now) is None for target in route.targets)
             for name, route in relay.runtime.routes.items()
         }
         # An outage of every provider is no reason to take the relay out of rotation: it alone can

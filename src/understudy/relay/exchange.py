@@ -8,7 +8,7 @@ there is no task a request, and no decision is taken here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -25,9 +25,9 @@ from understudy.policy.continuation import (
 )
 from understudy.policy.decisions import Break, Decision, Ended, Finish, Refuse, Start
 from understudy.policy.delivery import Delivery
-from understudy.policy.run import GIVEN_UP
 from understudy.policy.transitions import State
 from understudy.policy.verdict import Verdict
+from understudy.relay import outcomes
 from understudy.relay.attempt import LiveAttempt, misfit
 from understudy.relay.carry import (
     ContinuedStream,
@@ -53,6 +53,8 @@ __all__ = ["Exchange"]
 SIGN_OF_LIFE_SECONDS = 14.0
 _NOTHING_USED = Usage()
 _NEVER = float("inf")
+_COMMITTED: Final = State.COMMITTED
+_CONTENT: Final = Result.CONTENT
 
 
 class Exchange:
@@ -82,7 +84,8 @@ class Exchange:
         self._relay = relay
         self._order = order
         place, envelope = order.place, order.envelope
-        self._life = Delivery(place.plan, order.limits, relay.surroundings, relay.wall)
+        around = relay.probe_surroundings if order.is_probe else relay.surroundings
+        self._life = Delivery(place.plan, order.limits, around, relay.wall)
         attempts = self._life.attempts
         self._reply = CallerReply(order, responder, attempts)
         self._wording = Wording(order)
@@ -123,7 +126,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Find the first target and ask it."""
-        self._relay.journal.open(self._record)
+        outcomes.request_began(self._relay, self._order, self._record)
         self._carry_out(self._life.begin(self._relay.now()))
 
     @property
@@ -137,13 +140,8 @@ class Exchange:
         """Ask the target, in its own dialect."""
         relay, order = self._relay, self._order
         target = start.target
-        relay.board.started(target, start.began)
-        if start.hedge and self._live is not None:
-            relay.hedges.hedged(self._live.start.target.key, start.began)
-        elif not start.retry:
-            relay.budget.first(target.key, start.began)
-            if order.limits.hedge is not None:
-                relay.hedges.first(target.key, start.began)
+        slow = self._live.start if self._live is not None else None
+        outcomes.attempt_began(relay, order, start, slow)
         destination = order.runtime.destinations[target.account_key]
         wire = destination.wires[order.operation]
         live = LiveAttempt(
@@ -234,14 +232,12 @@ class Exchange:
             return
         start = live.start
         if start.attempt.first_content_ms is None:
-            lost = self._life.content(start, live.heard_at)
-            if self._learns:
-                now = live.heard_at
-                key = start.target.key
-                self._relay.latencies.observe(key, now - start.began, now, stream=True)
-                for decision in lost:
-                    if isinstance(decision, Ended):
-                        self._lasted(decision.start, now)
+            relay, order, now = self._relay, self._order, live.heard_at
+            lost = self._life.content(start, now)
+            outcomes.content_came(relay, order, start, now)
+            for decision in lost:
+                if isinstance(decision, Ended):
+                    outcomes.attempt_was_too_slow(relay, order, decision.start, now)
             self._carry_out(lost)
             self._live = live
         if live.holds_back:
@@ -257,7 +253,7 @@ class Exchange:
     def _commit(self, live: LiveAttempt, out: bytes) -> None:
         """The first bytes of an attempt go to the caller."""
         live.is_sending = True
-        if self._life.state is not State.COMMITTED:
+        if self._life.state is not _COMMITTED:
             self._life.sent()
         self._open(live)
         self._say(out, live.heard_at)
@@ -298,9 +294,7 @@ class Exchange:
             return
         start, now = live.start, self._relay.now()
         start.attempt.usage = carrier.usage or live.estimated("")
-        if self._learns and not self._order.envelope.stream:
-            seconds = now - start.began
-            self._relay.latencies.observe(start.target.key, seconds, now, stream=False)
+        outcomes.attempt_was_whole(self._relay, self._order, start, now)
         decisions = self._life.whole(start, now)
         self._carry_out(decisions[:-1])
         self._live = live
@@ -338,45 +332,22 @@ class Exchange:
 
     def _observe(self, start: Start) -> None:
         """An attempt has ended: tell those who read outcomes."""
-        relay, attempt = self._relay, start.attempt
         live = self._live_of(start)
-        if live is not None and attempt.result is not Result.CONTENT:
+        if live is not None and start.attempt.result is not _CONTENT:
             self._note_usage(live)
             live.drop()
         if live is self._beside:
             self._beside = None
         if not self._reply.is_open:
             self._quiet_until = _NEVER
-        if start.retry:
-            relay.budget.retried(start.target.key)
-        result = attempt.result
-        if result is None:
-            raise RuntimeError("an attempt under way was taken for one that has ended")
-        now = relay.now()
-        relay.board.ended(start.target, result, attempt.fault, now, start.began)
-        if self._learns and attempt.fault is not None and attempt.fault.code in GIVEN_UP:
-            self._lasted(start, now)
-        relay.metrics.attempt(attempt)
-        if result is not Result.CONTENT:
-            relay.log.attempt(self._record, attempt)
-
-    @property
-    def _learns(self) -> bool:
-        """The feature goes by what is learned of its targets' times."""
-        limits = self._order.limits
-        return limits.learned or limits.hedge == 0.0
+        wire = live.wire if live is not None else self._order.operation
+        outcomes.attempt_ended(self._relay, self._order, self._record, start, wire)
 
     def _live_of(self, start: Start) -> LiveAttempt | None:
         for live in (self._live, self._beside):
             if live is not None and live.start is start:
                 return live
         return None
-
-    def _lasted(self, start: Start, now: float) -> None:
-        """An attempt was given up: it would have taken longer than this."""
-        stream = self._order.envelope.stream
-        seconds = now - start.began
-        self._relay.latencies.observe_at_least(start.target.key, seconds, now, stream=stream)
 
     def on_due(self, now: float) -> None:
         """The moment `due` has come: no content, no bytes, no time, a wait is over; or the caller
@@ -467,9 +438,7 @@ class Exchange:
         now = relay.now()
         record.ended_at = now + relay.wall
         record.outcome = self._life.outcome
-        relay.ended(self, record, now - self._order.request.arrived)
-        if len(record.attempts) != 1 or record.attempts[0].result is not Result.CONTENT:
-            relay.log.request(record, user=self._order.user, trace=self._order.trace)
+        outcomes.request_ended(relay, self._order, record, self)
 
     def _keep_promise(self) -> None:
         """The wait for a retry is over, whatever has come of it."""

@@ -7,10 +7,11 @@ Nothing waits for it. Until a list has been read, and where none can be, the tab
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from understudy.core.faults import Fault
 from understudy.providers.model_list import ModelInfo, models_query
+from understudy.relay.fetch import fetch
 from understudy.relay.runtime import Destination, Runtime
 from understudy.relay.upstream import Pool
 
@@ -55,47 +56,9 @@ async def _read(destination: Destination, pool: Pool) -> bool:
 
 
 async def _get(destination: Destination, query: str, pool: Pool) -> bytes | None:
-    page = _Page()
-    call = pool.call(destination.origin, destination.reading("models", query), page)
-    try:
-        async with asyncio.timeout(PAGE_SECONDS):
-            return await page.body
-    except TimeoutError:
+    request = destination.reading("models", query)
+    got = await fetch(pool, destination.origin, request, seconds=PAGE_SECONDS, largest=PAGE_BYTES)
+    if isinstance(got, Fault) or got.status != 200:
         return None
-    finally:
-        call.abandon()
-
-
-class _Page:
-    """Gathers one body: see `understudy.relay.upstream.Sink`."""
-
-    def __init__(self) -> None:
-        self.body: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._is_list = False
-
-    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
-        """See `Sink`."""
-        coding = headers.get("content-encoding", "identity")
-        self._is_list = status == 200 and coding.lower() == "identity"
-
-    def on_data(self, data: bytes) -> None:
-        """See `Sink`."""
-        self._size += len(data)
-        if self._size <= PAGE_BYTES:
-            self._parts.append(data)
-        else:
-            self._settle(None)
-
-    def on_end(self) -> None:
-        """See `Sink`."""
-        self._settle(b"".join(self._parts) if self._is_list else None)
-
-    def on_lost(self, fault: Fault) -> None:
-        """See `Sink`."""
-        self._settle(None)
-
-    def _settle(self, body: bytes | None) -> None:
-        if not self.body.done():
-            self.body.set_result(body)
+    coding = got.headers.get("content-encoding", "identity")
+    return got.body if coding.lower() == "identity" else None

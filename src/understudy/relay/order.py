@@ -22,6 +22,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     place: Place
     runtime: Runtime
     limits: Limits
+    #: A question of our own, to learn whether a target works: nobody waits for its answer.
+    is_probe: bool = False
     #: A keyed digest of the end user's id.
     user: str | None = None
     #: The W3C trace id.

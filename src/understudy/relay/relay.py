@@ -15,12 +15,16 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
-from understudy.core.outcomes import Record
 from understudy.core.settings import Settings
-from understudy.policy.breaker import Board
+from understudy.policy.attribute import explain
+from understudy.policy.board import Board
 from understudy.policy.budget import HedgeBudget, RetryBudget
+from understudy.policy.causes import Cause, Testimony
 from understudy.policy.decisions import Surroundings
+from understudy.policy.evidence import Evidence
 from understudy.policy.latency import Latencies
+from understudy.policy.probing import Always, Probing
+from understudy.policy.pulls import Pulls
 from understudy.policy.targets import Target
 from understudy.relay.desk import Desk, error_dialect
 from understudy.relay.errors import error_headers, own_error
@@ -28,12 +32,17 @@ from understudy.relay.exchange import Exchange
 from understudy.relay.http import Incoming, Refusal, Responder
 from understudy.relay.intake import Intake
 from understudy.relay.model_lists import keep_read
+from understudy.relay.order import Order
+from understudy.relay.probes import Prober
 from understudy.relay.runtime import Runtime
 from understudy.relay.server import CallerProtocol, Running
+from understudy.relay.status_pages import PageReader
 from understudy.relay.upstream import Pool
 from understudy.services.journal import Journal
 from understudy.services.logs import Log
 from understudy.services.metrics import Metrics
+from understudy.services.page_metrics import PageMetrics
+from understudy.services.witnesses import Witnesses
 
 __all__ = ["OPERATIONS", "Relay"]
 
@@ -62,6 +71,7 @@ class Relay:
         loop: the running loop.
         tls: the context for providers.
         log: where noteworthy things are told.
+        pulls: what an operator has taken out of use, to begin with.
     """
 
     def __init__(
@@ -70,6 +80,7 @@ class Relay:
         loop: asyncio.AbstractEventLoop,
         tls: ssl.SSLContext,
         log: Log,
+        pulls: Pulls | None = None,
     ) -> None:
         self.runtime = Runtime(settings)
         self.now: Callable[[], float] = loop.time
@@ -79,13 +90,20 @@ class Relay:
         #: Unix seconds minus the loop's clock; followed by `_sweep`, because calendars are set.
         self.wall = time.time() - loop.time()
         self.pool = Pool(loop, tls)
-        self.board = Board(self.draw)
+        self.pulls = pulls if pulls is not None else Pulls()
+        self.board = Board(self.draw, self.pulls)
         self.budget = RetryBudget()
         self.hedges = HedgeBudget()
         self.latencies = Latencies()
         self.surroundings = Surroundings(
             self.board, self.budget, self.hedges, self.latencies, self.draw
         )
+        #: How a probe is delivered: wherever it is meant to go, once.
+        self.probe_surroundings = Surroundings(
+            Always(), self.budget, self.hedges, self.latencies, self.draw
+        )
+        self.probing = Probing(self.board, self.draw)
+        self._prober: Prober | None = None
         self.journal = Journal()
         self.log = log
         self.live: set[Exchange] = set()
@@ -103,7 +121,10 @@ class Relay:
         self._bits = chance.getrandbits
         self._ticking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self.evidence = Evidence()
+        self.witnesses = Witnesses(log, self.draw)
+        self.metrics.registry.register(PageMetrics(lambda: self.witnesses.views(self.now())))
+        self._beside: list[asyncio.Task[None]] = []
         self._idle = asyncio.Event()
         self._sweep()
 
@@ -156,12 +177,16 @@ class Relay:
             else:
                 responder.respond(status, self._plain_head(headers), body)
             return None
-        request_id = self._new_id()
+        request_id = self.new_id()
         try:
             order = self._intake.understand(self.runtime, request, request.operation, request_id)
         except Refusal as refusal:
             self._turn_away(request, refusal, responder, request_id)
             return None
+        return self.deliver(order, responder)
+
+    def deliver(self, order: Order, responder: Responder) -> Exchange:
+        """Carry out an order, a caller's or our own."""
         exchange = Exchange(self, order, responder)
         self.live.add(exchange)
         if self._ticking is None:
@@ -171,7 +196,7 @@ class Relay:
 
     def refuse(self, request: Incoming, refusal: Refusal) -> tuple[bytes, bytes]:
         """Header lines and body for a refusal, in the dialect of the path."""
-        return self._refusal(request, refusal, self._new_id())
+        return self._refusal(request, refusal, self.new_id())
 
     def _turn_away(
         self,
@@ -180,7 +205,7 @@ class Relay:
         responder: Responder,
         request_id: str | None = None,
     ) -> None:
-        request_id = request_id or self._new_id()
+        request_id = request_id or self.new_id()
         headers, body = self._refusal(request, refusal, request_id)
         responder.respond(refusal.status, headers, body)
 
@@ -204,7 +229,8 @@ class Relay:
             head += 'www-authenticate: Bearer realm="understudy"\r\n'
         return self._plain_head(head), body
 
-    def _new_id(self) -> str:
+    def new_id(self) -> str:
+        """An id for a request: unique, no secret."""
         return f"req_{self._bits(96):024x}"
 
     def _plain_head(self, lines: str) -> bytes:
@@ -228,16 +254,17 @@ class Relay:
         self.wall = time.time() - now
         self.date = formatdate(now + self.wall, usegmt=True)
         self.pool.sweep()
+        if self._prober is not None:
+            self._prober.look(now)
         for connection in list(self.connections):
             connection.sweep(now)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     # -- the end of things --------------------------------------------------------------------
 
-    def ended(self, exchange: Exchange, record: Record, seconds: float) -> None:
+    def ended(self, exchange: Exchange) -> None:
         """A request has ended."""
         self.live.discard(exchange)
-        self.metrics.request(record, seconds)
         if self.draining and not self.live:
             self._idle.set()
 
@@ -265,12 +292,54 @@ class Relay:
     def read_model_lists(self) -> None:
         """From now on, read beside the path what providers say of their models."""
         reading = keep_read(lambda: self.runtime, self.pool)
-        self._reading = self._loop.create_task(reading)
+        self._beside.append(self._loop.create_task(reading))
+
+    def read_status_pages(self) -> None:
+        """From now on, read beside the path what providers say of themselves in public."""
+        reader = PageReader(
+            self.witnesses,
+            lambda: self.runtime,
+            self.pool,
+            is_suspected=self._is_suspected,
+            now=self.now,
+            wall=lambda: self.now() + self.wall,
+        )
+        self._beside.append(self._loop.create_task(reader.keep_reading()))
+
+    def causes(self, now: float) -> list[Cause]:
+        """What may be the matter, the likeliest first; nothing if nothing stands out."""
+        return explain(self.evidence.snapshot(now), self.testimonies(now), now)
+
+    def testimonies(self, now: float) -> list[Testimony]:
+        """What providers' status pages say."""
+        return self.witnesses.testimonies(now)
+
+    def _is_suspected(self, provider: str) -> bool:
+        """Whether anything of a provider's is under suspicion or at rest."""
+        return any(
+            self.board.is_in_doubt(target)
+            for target in self.targets()
+            if target.provider == provider
+        )
+
+    def probe(self) -> None:
+        """From now on, ask targets questions of our own: see `understudy.policy.probing`."""
+        self.board.probed = True
+        self._prober = Prober(self)
+
+    def call_later(self, seconds: float, then: Callable[[], None]) -> None:
+        """As the loop's."""
+        self._loop.call_later(seconds, then)
+
+    def suspect(self, now: float) -> None:
+        """Something has failed: what speaks for a closer look is looked at at once."""
+        if self._prober is not None:
+            self._prober.soon(now)
 
     async def close(self) -> None:
         """Stop the timers and close every connection."""
-        if self._reading is not None:
-            self._reading.cancel()
+        for task in self._beside:
+            task.cancel()
         for handle in (self._ticking, self._sweeping):
             if handle is not None:
                 handle.cancel()

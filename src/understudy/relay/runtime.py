@@ -277,6 +277,7 @@ class Runtime:
                     key=f"{account_key}/{rule.model}",
                     account_key=account_key,
                     name=f"{provider.name}/{rule.model}",
+                    probed=provider.probes,
                 )
             )
         return found

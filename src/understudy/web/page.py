@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,10 +12,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from understudy.core.outcomes import Record, RequestOutcome
+from understudy.policy.plans import Target
+from understudy.web.admin import admin_app
+from understudy.web.wire import PREFIX
 
 if TYPE_CHECKING:
     from understudy.relay.relay import Relay
@@ -63,8 +67,11 @@ class RequestRow(msgspec.Struct, frozen=True):
     attempts: list[str]
 
 
-def page_app(relay: Relay) -> Starlette:
-    """The web listener's application."""
+def page_app(relay: Relay, state: Path | None = None) -> Starlette:
+    """The web listener's application.
+
+    `state`: where what operators have pulled is kept; None: in memory only.
+    """
     pages = Environment(
         loader=PackageLoader("understudy.web"),
         autoescape=select_autoescape(),
@@ -84,7 +91,10 @@ def page_app(relay: Relay) -> Starlette:
         )
 
     return Starlette(
-        routes=[Route("/", index, methods=["GET", "HEAD"])],
+        routes=[
+            Route("/", index, methods=["GET", "HEAD"]),
+            Mount(PREFIX, app=admin_app(relay, state)),
+        ],
         middleware=[Middleware(_SafeHeaders)],
     )
 
@@ -97,7 +107,7 @@ def feature_rows(relay: Relay) -> list[FeatureRow]:
         targets = [
             TargetRow(t.key, t.tier, obstacle is None, obstacle or "")
             for t in route.targets
-            for obstacle in [relay.board.obstacle(t, now)]
+            for obstacle in [_obstacle(relay, t, now)]
         ]
         by = next((row.name for row in targets if row.serves), "")
         rows.append(
@@ -110,6 +120,14 @@ def feature_rows(relay: Relay) -> list[FeatureRow]:
             )
         )
     return rows
+
+
+def _obstacle(relay: Relay, target: Target, now: float) -> str | None:
+    """Why a target serves nobody. An operator's reason is for operators."""
+    pull = relay.pulls.of(target)
+    if pull is not None:
+        return f"{pull.node}: pulled by an operator"
+    return relay.board.rests(target, now)
 
 
 #: Outcome → words.

@@ -50,6 +50,8 @@ def test_the_full_example_becomes_settings():
     anthropic, openai, local = settings.providers.values()
     assert keys(anthropic) == {"main": "sk-ant-1", "backup": "sk-ant-2"}
     assert anthropic.base_url == "https://api.anthropic.com"
+    assert anthropic.status_page == "https://status.claude.com"
+    assert local.status_page is None
     assert (openai.base_url, openai.dialect) == ("https://api.openai.com/v1", "chat_completions")
     assert (local.base_url, keys(local)) == ("http://127.0.0.1:11434/v1", {"default": None})
     assistant = settings.features["assistant"]
@@ -199,6 +201,37 @@ def test_the_web_may_be_open_without_callers():
     assert load("web: {listen: 0.0.0.0:80}\n" + features(""), {"A": "sk"}).web.host == "0.0.0.0"
 
 
+CONSOLE_KEY = "a-key-of-the-operators"
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ('{console_key: "${CONSOLE_KEY}"}', CONSOLE_KEY),
+        (
+            f"{{console_key_digest: sha256:{hashlib.sha256(CONSOLE_KEY.encode()).hexdigest()}}}",
+            None,
+        ),
+    ],
+    ids=["key", "digest"],
+)
+def test_the_console_opens_to_a_key_of_which_the_digest_is_enough(lines, key):
+    env = {"A": "sk", "CONSOLE_KEY": CONSOLE_KEY}
+    console = load(f"web: {lines}\n{features('')}", env).console
+    assert console.key_digest == hashlib.sha256(CONSOLE_KEY.encode()).hexdigest()
+    assert (console.key and console.key.reveal()) == key
+    assert CONSOLE_KEY not in repr(console)
+
+
+def test_the_console_is_closed_unless_a_key_opens_it():
+    assert load("web: {listen: 127.0.0.1:9}\n" + features(""), {"A": "sk"}).console is None
+
+
+def test_an_empty_console_key_is_refused_rather_than_taken_for_none():
+    with pytest.raises(ConfigError, match=r"web\.console_key: .*could be guessed"):
+        load('web: {console_key: "${CONSOLE_KEY:-}"}\n' + features(""), {"A": "sk"})
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1/v1", "http://127.9.9.9", "http://[::1]:9", "https://x.example/a/b"]
 )
@@ -260,7 +293,6 @@ class TestVariables:
 
 LATER = {
     "store": "store: sqlite:///understudy.db",
-    "providers.anthropic.status_page": "    status_page: https://status.claude.com",
     "providers.anthropic.domain": "    domain: gcp",
     "features.assistant.hold": "    hold: 5s",
     "features.assistant.defer": "    defer: true",
@@ -291,7 +323,7 @@ providers:
     accounts:
       main:   {{api_key: "${{ANTHROPIC_API_KEY}}"}}
       backup: {{api_key: "${{ANTHROPIC_API_KEY_2:-}}"}}
-{lines.get("providers.anthropic.status_page", "")}
+    status_page: https://status.claude.com
 {lines.get("providers.anthropic.domain", "")}
   openai:
     kind: openai

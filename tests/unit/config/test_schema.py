@@ -107,13 +107,14 @@ def test_no_object_takes_a_key_that_it_does_not_name():
 
 
 def test_every_key_of_the_agreed_file_is_known_and_described():
-    agreed = """relay.listen web.listen store callers[].name callers[].key callers[].key_digest
-    callers[].tenant providers.*.kind providers.*.base_url providers.*.accounts.*.api_key
-    providers.*.dialect providers.*.status_page providers.*.domain features.*.title
+    agreed = """relay.listen web.listen web.console_key web.console_key_digest store
+    callers[].name callers[].key callers[].key_digest callers[].tenant providers.*.kind
+    providers.*.base_url providers.*.accounts.*.api_key providers.*.dialect
+    providers.*.status_page providers.*.probes providers.*.domain features.*.title
     features.*.models features.*.targets[].use features.*.targets[].tier features.*.deadline
     features.*.first_token features.*.idle features.*.attempts features.*.continue_streams
-    features.*.hedge features.*.hold features.*.defer features.*.priority
-    tenants.*.providers tenants.*.substitutes"""
+    features.*.hedge features.*.hold features.*.defer features.*.priority tenants.*.providers
+    tenants.*.substitutes"""
     assert set(LEAVES) == set(agreed.split())
     assert all(schema["description"] for schema in KEYS.values())
 
@@ -146,8 +147,11 @@ def test_every_example_is_valid(path):
         {"providers": {"x": {"kind": "gemini"}}},
         {"providers": {"x": {"kind": "openai", "domain": "gcp"}}},
         {"providers": {"x": {"kind": "openai", "dialect": "completions"}}},
+        {"providers": {"x": {"kind": "openai", "status_page": "http://status.example.com"}}},
         {"providers": {"x": {"kind": "openai", "base_url": "http://example.com"}}},
         {"callers": [{"name": "a", "key": "short"}]},
+        {"web": {"console_key": "short"}},
+        {"web": {"console_key_digest": "abc"}},
     ],
     ids=str,
 )

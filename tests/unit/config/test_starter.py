@@ -43,6 +43,17 @@ def test_it_uses_the_keys_that_are_there(env, expected):
     assert set(starter(env).found) <= env.keys()
 
 
+def test_it_names_the_status_pages_of_vendors_and_of_no_stand_in():
+    env = dict.fromkeys(KEYS, "a")
+    providers = load(starter(env).text, env).providers
+    assert {name: provider.status_page for name, provider in providers.items()} == {
+        "anthropic": "https://status.claude.com",
+        "openai": "https://status.openai.com",
+    }
+    stand_ins = load(starter({}).text, {}).providers.values()
+    assert [provider.status_page for provider in stand_ins] == [None, None]
+
+
 def test_without_any_key_it_uses_the_stand_in_and_says_so():
     made = starter({})
     assert made.found == ()

@@ -12,7 +12,7 @@ import msgspec
 
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.core.outcomes import Result
-from understudy.policy.breaker import Board
+from understudy.policy.board import Board
 from understudy.policy.budget import HedgeBudget, RetryBudget
 from understudy.policy.decisions import (
     Break,
@@ -43,7 +43,13 @@ RESTING = {State.WAITING, State.PAUSED}
 GIVEN_UP = {"first_token_timeout", "answer_timeout"}
 
 
-def target(key: str, tier: str = "same", operations: tuple[str, ...] = ("messages",)) -> Target:
+def target(
+    key: str,
+    tier: str = "same",
+    operations: tuple[str, ...] = ("messages",),
+    *,
+    probed: bool = False,
+) -> Target:
     """The target `provider@account/model`."""
     account_key, _, model = key.partition("/")
     provider, _, account = account_key.partition("@")
@@ -56,6 +62,7 @@ def target(key: str, tier: str = "same", operations: tuple[str, ...] = ("message
         key=key,
         account_key=account_key,
         name=f"{provider}/{model}",
+        probed=probed,
     )
 
 
@@ -119,26 +126,33 @@ class World:
         self.now += seconds
 
     def attempt(
-        self, where: Target, end: Fault | Result = Result.CONTENT, seconds: float = 0.0
+        self,
+        where: Target,
+        end: Fault | Result = Result.CONTENT,
+        seconds: float = 0.0,
+        **kind: bool,
     ) -> None:
-        """An attempt of somebody's begins now, and ends after `seconds`."""
+        """An attempt of somebody's begins now, and ends after `seconds`.
+
+        `kind`: whether it is a `retry`, whether it `is_probe`.
+        """
         began = self.now
         self.board.started(where, began)
         self.pass_by(seconds)
-        self.end(where, end, began)
+        self.end(where, end, began, **kind)
 
-    def end(self, where: Target, end: Fault | Result, began: float) -> None:
+    def end(self, where: Target, end: Fault | Result, began: float, **kind: bool) -> None:
         """An attempt that began then ends now."""
         is_fault = isinstance(end, Fault)
         result, what = (Result.FAULT, end) if is_fault else (end, None)
-        self.board.ended(where, result, what, self.now, began)
+        self.board.ended(where, result, what, self.now, began, **kind)
 
     def break_down(self, where: Target, kind: Kind = Kind.OUTAGE) -> None:
         """The target fails until its breaker is open."""
         for _ in range(5):
-            if self.board.obstacle(where, self.now) is None:
+            if self.board.rests(where, self.now) is None:
                 self.attempt(where, fault(kind))
-        assert self.board.obstacle(where, self.now) is not None
+        assert self.board.rests(where, self.now) is not None
 
     def grow_busy(self, where: Target, requests: int = 100) -> None:
         """Others ask the target as often: what a share of first attempts is a share of."""
@@ -367,7 +381,10 @@ class Life:
         assert attempt.result is not None
         if start.retry:
             world.budget.retried(start.target.key)
-        world.board.ended(start.target, attempt.result, attempt.fault, world.now, start.began)
+        now, retry = world.now, start.retry
+        world.board.ended(
+            start.target, attempt.result, attempt.fault, now, start.began, retry=retry
+        )
         if attempt.fault is not None and attempt.fault.code in GIVEN_UP:
             key, seconds = start.target.key, world.now - start.began
             world.pace.observe_at_least(key, seconds, world.now, stream=self.limits.stream)

@@ -29,7 +29,7 @@ def world() -> World:
 
 
 def is_shut(world: World, where=PRIMARY) -> bool:
-    return world.board.obstacle(where, world.now) is not None
+    return world.board.rests(where, world.now) is not None
 
 
 def rest(world: World, where=PRIMARY) -> float:
@@ -50,59 +50,44 @@ def open_again(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(OUTAGE_LIKE))
-def test_five_faults_in_a_row_open_a_target(world, kind):
-    for _ in range(5):
+def test_four_faults_in_a_row_open_a_target(world, kind):
+    for _ in range(4):
         assert not is_shut(world)
         world.attempt(PRIMARY, fault(kind))
     assert is_shut(world)
     assert not is_shut(world, SAME_ACCOUNT)
 
 
-def test_a_success_between_faults_begins_the_count_anew(world):
-    for _ in range(4):
-        world.attempt(PRIMARY, OUTAGE, seconds=30.0)
-    world.attempt(PRIMARY)
-    for _ in range(4):
-        assert not is_shut(world)
-        world.attempt(PRIMARY, OUTAGE, seconds=30.0)
-    assert not is_shut(world)
-
-
-def test_half_of_ten_calls_within_a_minute_open_a_target(world):
-    for _ in range(4):
-        world.attempt(PRIMARY, OUTAGE)
+def test_one_fault_is_a_suspicion_that_five_successes_end(world):
+    world.attempt(PRIMARY, OUTAGE)
+    for _ in range(5):
+        assert world.board.of_target(PRIMARY).is_suspicious
         world.attempt(PRIMARY)
-    world.attempt(PRIMARY)
+    assert not world.board.of_target(PRIMARY).is_suspicious
+
+
+def test_a_target_that_fails_one_call_of_four_is_given_up(world):
+    tried = 0
+    while not is_shut(world):
+        world.attempt(PRIMARY, OUTAGE if tried % 4 == 0 else Result.CONTENT)
+        tried += 1
+    assert tried <= 25
+
+
+def test_one_fault_of_a_hundred_keeps_a_target_in_rotation(world):
+    for turn in range(5000):
+        world.attempt(PRIMARY, OUTAGE if turn % 100 == 0 else Result.CONTENT)
+        assert not is_shut(world)
+
+
+def test_the_same_request_failing_again_is_no_evidence_of_its_own(world):
+    for _ in range(3):
+        world.attempt(PRIMARY, OUTAGE)
+        for _ in range(5):
+            world.attempt(PRIMARY, OUTAGE, retry=True)
     assert not is_shut(world)
     world.attempt(PRIMARY, OUTAGE)
     assert is_shut(world)
-
-
-def test_nine_calls_are_too_few_to_speak_of_a_rate(world):
-    for _ in range(4):
-        world.attempt(PRIMARY)
-        world.attempt(PRIMARY, OUTAGE)
-    world.attempt(PRIMARY, OUTAGE)
-    assert not is_shut(world)
-
-
-def test_less_than_half_keeps_a_target_in_rotation(world):
-    for _ in range(30):
-        world.attempt(PRIMARY)
-        world.attempt(PRIMARY)
-        world.attempt(PRIMARY, OUTAGE)
-        assert not is_shut(world)
-
-
-def test_what_failed_more_than_a_minute_ago_does_not_count_for_the_rate(world):
-    for _ in range(4):
-        world.attempt(PRIMARY, OUTAGE)
-        world.attempt(PRIMARY)
-    world.pass_by(60.0)
-    for _ in range(6):
-        world.attempt(PRIMARY)
-    world.attempt(PRIMARY, OUTAGE)
-    assert not is_shut(world)
 
 
 def test_twenty_five_straight_server_errors_do_not_stay_in_rotation(world):
@@ -112,7 +97,46 @@ def test_twenty_five_straight_server_errors_do_not_stay_in_rotation(world):
             sent += 1
             world.attempt(PRIMARY, OUTAGE)
         world.pass_by(0.1)
-    assert sent == 5
+    assert sent == 4
+
+
+# -- how wide ---------------------------------------------------------------------------------
+
+#: Other models of the primary's provider that nobody has asked yet.
+UNASKED = target("anthropic@main/opus")
+
+
+def test_a_provider_all_of_whose_targets_fail_is_left_alone_as_a_whole(world):
+    for _ in range(2):
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(SAME_ACCOUNT, OUTAGE)
+    assert world.board.of_provider(PRIMARY).state is BreakerState.OPEN
+    assert "anthropic: outage" in world.board.rests(UNASKED, world.now)
+    assert not is_shut(world, OTHER)
+
+
+def test_a_model_that_fails_alone_does_not_take_its_provider_along(world):
+    for _ in range(10):
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(SAME_ACCOUNT)
+    assert is_shut(world)
+    assert not is_shut(world, SAME_ACCOUNT)
+    assert not is_shut(world, UNASKED)
+
+
+def test_a_model_that_fails_where_nobody_has_asked_another_speaks_for_itself_alone(world):
+    world.break_down(PRIMARY)
+    assert not is_shut(world, UNASKED)
+
+
+def test_a_provider_is_back_when_one_of_its_targets_is(world):
+    for _ in range(2):
+        world.attempt(PRIMARY, OUTAGE)
+        world.attempt(SAME_ACCOUNT, OUTAGE)
+    world.pass_by(rest(world, UNASKED))
+    world.attempt(UNASKED)
+    assert world.board.of_provider(PRIMARY).state is BreakerState.CLOSED
+    assert not is_shut(world, UNASKED)
 
 
 # -- how long ---------------------------------------------------------------------------------
@@ -163,13 +187,110 @@ def test_an_outage_of_weeks_changes_nothing(world):
     assert not is_shut(world)
 
 
-def test_a_recovery_makes_the_next_rest_short_again(world):
+def test_what_breaks_down_again_soon_rests_longer_than_before(world):
+    rests = []
+    for _ in range(4):
+        world.break_down(PRIMARY)
+        rests.append(rest(world))
+        world.pass_by(rest(world))
+        world.attempt(PRIMARY)
+        world.pass_by(30.0)
+    assert rests == pytest.approx([15.0, 30.0, 60.0, 120.0])
+
+
+def test_ten_good_minutes_make_the_next_rest_short_again(world):
     open_again(world)
     world.attempt(PRIMARY, OUTAGE)
     world.pass_by(rest(world))
     world.attempt(PRIMARY)
+    world.pass_by(600.0)
     world.break_down(PRIMARY)
     assert rest(world) == pytest.approx(15.0)
+
+
+# -- slow start -------------------------------------------------------------------------------
+
+
+def _recover(world):
+    open_again(world)
+    world.attempt(PRIMARY)
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(0, 0.1), (12, 0.1), (30, 0.25), (90, 0.75)])
+def test_after_an_outage_the_traffic_comes_back_step_by_step(world, seconds, share):
+    _recover(world)
+    world.pass_by(seconds)
+    assert world.board.of_target(PRIMARY).share(world.now) == pytest.approx(share)
+
+
+def test_a_share_is_drawn_for_each_request():
+    chance = iter([])
+    world = World(iter(lambda: next(chance, 0.5), None))
+    _recover(world)
+    world.pass_by(60.0)
+    chance = iter([n / 100 for n in range(100)])
+    passed = sum(world.board.obstacle(PRIMARY, world.now) is None for _ in range(100))
+    assert passed == 50
+
+
+def test_slow_start_ends_after_two_minutes(world):
+    _recover(world)
+    assert "10%" in world.board.obstacle(PRIMARY, world.now)
+    world.pass_by(120.0)
+    assert world.board.obstacle(PRIMARY, world.now) is None
+
+
+def test_in_slow_start_nobody_is_refused_for_want_of_another(world):
+    _recover(world)
+    assert world.board.obstacle(PRIMARY, world.now) is not None
+    assert world.board.may_panic(PRIMARY, world.now)
+
+
+def test_what_was_told_to_wait_needs_no_slow_start(world):
+    world.attempt(PRIMARY, fault(Kind.THROTTLED))
+    world.pass_by(5.0)
+    world.attempt(PRIMARY)
+    assert world.board.obstacle(PRIMARY, world.now) is None
+
+
+# -- probes instead of callers ----------------------------------------------------------------
+
+PROBED = target("anthropic@main/sonnet", probed=True)
+
+
+def test_where_probes_are_sent_no_caller_is_the_trial(world):
+    world.board.probed = True
+    world.break_down(PROBED)
+    world.pass_by(rest(world, PROBED))
+    assert is_shut(world, PROBED)
+    for _ in range(3):
+        assert is_shut(world, PROBED)
+        world.attempt(PROBED, is_probe=True)
+        world.pass_by(2.0)
+    assert not is_shut(world, PROBED)
+
+
+def test_a_probe_that_fails_after_others_have_passed_begins_the_count_anew_soon(world):
+    world.board.probed = True
+    world.break_down(PROBED)
+    world.pass_by(rest(world, PROBED))
+    for _ in range(2):
+        world.attempt(PROBED, is_probe=True)
+        world.pass_by(2.0)
+    world.attempt(PROBED, OUTAGE, is_probe=True)
+    assert rest(world, PROBED) == pytest.approx(5.0)
+    for _ in range(3):
+        world.pass_by(rest(world, PROBED))
+        assert is_shut(world, PROBED)
+        world.attempt(PROBED, is_probe=True)
+    assert not is_shut(world, PROBED)
+
+
+def test_what_was_told_to_wait_is_tried_by_a_caller_all_the_same(world):
+    world.board.probed = True
+    world.attempt(PROBED, fault(Kind.THROTTLED))
+    world.pass_by(5.0)
+    assert not is_shut(world, PROBED)
 
 
 # -- the trial --------------------------------------------------------------------------------
@@ -183,7 +304,7 @@ def test_after_the_rest_not_every_caller_comes_at_once_but_one(world):
     for _ in range(20):
         world.pass_by(0.1)
         assert is_shut(world)
-    assert "another request is trying it now" in world.board.obstacle(PRIMARY, world.now)
+    assert "a trial decides" in world.board.obstacle(PRIMARY, world.now)
 
 
 def test_a_trial_that_succeeds_closes(world):
@@ -195,16 +316,9 @@ def test_a_trial_that_succeeds_closes(world):
 
 
 def test_what_led_to_an_opening_is_forgotten_with_it(world):
-    for _ in range(4):
-        world.attempt(PRIMARY)
-        world.attempt(PRIMARY, OUTAGE)
-    world.attempt(PRIMARY, OUTAGE)
-    world.attempt(PRIMARY, OUTAGE)
-    assert is_shut(world)
-    world.pass_by(rest(world))
+    open_again(world)
     world.attempt(PRIMARY)
-    # Neither the streak nor the rate goes on from where it was.
-    for _ in range(4):
+    for _ in range(3):
         world.attempt(PRIMARY, OUTAGE)
         assert not is_shut(world)
 
@@ -400,7 +514,7 @@ def test_callers_and_our_own_faults_never_open_anything(world, end):
 
 
 def test_callers_who_leave_do_not_hide_a_streak_of_faults(world):
-    for _ in range(5):
+    for _ in range(4):
         assert not is_shut(world)
         world.attempt(PRIMARY, OUTAGE)
         world.attempt(PRIMARY, Result.CANCELLED)
@@ -425,6 +539,17 @@ def test_a_broken_target_may_be_tried_once_a_second(world, kind):
             world.attempt(PRIMARY, fault(kind))
             tried += 1
     assert 9 <= tried <= 10
+
+
+def test_one_that_still_answers_some_is_used_where_there_is_nobody_else(world):
+    world.attempt(PRIMARY)
+    world.break_down(PRIMARY)
+    for _ in range(10):
+        assert may_panic(world)
+        world.board.started(PRIMARY, world.now)
+    world.pass_by(61.0)
+    world.board.started(PRIMARY, world.now)
+    assert not may_panic(world)
 
 
 def test_a_try_out_of_turn_that_succeeds_closes(world):

@@ -415,7 +415,7 @@ def test_a_caller_who_leaves_while_nothing_runs_leaves_nothing_to_end(world):
 
 
 def test_a_provider_that_fails_in_the_middle_of_its_streams_is_noticed(world):
-    for _ in range(5):
+    for _ in range(4):
         life = begun(world, PRIMARY)
         life.stream()
         life.fault(Kind.TRUNCATED)

@@ -61,8 +61,6 @@ def test_every_further_wait_may_be_twice_as_long_up_to_eight_seconds():
         assert isinstance(life.fault(Kind.OUTAGE)[-1], Wait)
         waits.append(life.delivery.due - before)
         world.now = life.delivery.due
-        # Health is kept out of this: it would close the target to the request after five.
-        world.board.of_target(PRIMARY).succeeded(world.now, world.now)
         life.tick()
     assert waits == pytest.approx([0.4995, 0.999, 1.998, 3.996, 7.992, 7.992, 7.992])
 

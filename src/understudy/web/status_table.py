@@ -1,0 +1,168 @@
+"""Health as a table for terminals: what `understudy status` prints.
+
+A state is a word first and a colour second. Texts that come from providers and people are shown
+without their control characters: a terminal would obey them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from understudy.services.health_view import (
+    CauseView,
+    FeatureView,
+    HealthView,
+    NodeHealth,
+    State,
+    TargetView,
+    TestimonyView,
+)
+
+__all__ = ["status_lines"]
+
+_HEAD = ("NODE", "STATE", "SCORE", "SHARE", "LAST GOOD", "NEXT TRY", "PROBE", "RETRIES", "WHY")
+#: State → SGR code (ECMA-48 §8.3.117).
+_COLOURS = {
+    State.CLOSED: "32",
+    State.NEVER_PROVED: "2",
+    State.SLOW_START: "33",
+    State.HALF_OPEN: "33",
+    State.OPEN: "31",
+    State.PULLED: "35",
+}
+_BAD = "31"
+_BOLD = "1"
+
+
+class _Paint:
+    """Colours, or none."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def status_lines(
+    health: HealthView, url: str, *, width: int | None = None, colour: bool = False
+) -> list[str]:
+    """The table's lines. `width`: columns that fit; None: as many as it takes."""
+    paint = _Paint(colour=colour)
+    network = health.network
+    head = f"{url}  {health.at}  {network.serving} of {network.targets} targets serve"
+    lines = [paint(_cut(_plain(head), width), _BOLD), ""]
+    lines += _features(health.features, width, paint)
+    lines += ["", *_tree(health, width, paint)]
+    for cause in health.causes:
+        lines += ["", *(_cut(line, width) for line in _cause(cause))]
+    if health.testimonies:
+        lines += ["", *(_cut(_testimony(said), width) for said in health.testimonies)]
+    return lines
+
+
+def _features(features: Sequence[FeatureView], width: int | None, paint: _Paint) -> list[str]:
+    longest = max((len(feature.name) for feature in features), default=0)
+    lines = [paint(f"{'FEATURE':<{longest}}  SERVED BY", _BOLD)]
+    for feature in features:
+        by = feature.served_by
+        if by is None:
+            words, code = "nobody: no target can serve it", _BAD
+        elif feature.preferred:
+            words, code = by, _COLOURS[State.CLOSED]
+        else:
+            words, code = f"{by}, not the first choice ({feature.tier})", "33"
+        line = _cut(f"{feature.name:<{longest}}  {_plain(words)}", width)
+        lines.append(paint(line, code))
+    return lines
+
+
+def _tree(health: HealthView, width: int | None, paint: _Paint) -> list[str]:
+    rows: list[tuple[str, ...]] = [_HEAD]
+    codes = [_BOLD]
+    for name, node, target in _nodes(health):
+        rows.append(_row(name, node, target, health.at))
+        codes.append(_COLOURS[node.state])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for row, code in zip(rows, codes, strict=True):
+        padded = [cell.ljust(size) for cell, size in zip(row, widths, strict=True)]
+        lines.append(paint(_cut("  ".join(padded).rstrip(), width), code))
+    return lines
+
+
+def _nodes(health: HealthView) -> Iterator[tuple[str, NodeHealth, TargetView | None]]:
+    for provider in health.providers:
+        yield provider.node, provider.health, None
+        for account in provider.accounts:
+            yield f"  {account.node}", account.health, None
+            for target in account.targets:
+                yield f"    {_plain(target.node)}", target.health, target
+
+
+def _row(name: str, node: NodeHealth, target: TargetView | None, now: str) -> tuple[str, ...]:
+    suspicion = "?" if node.suspicious else ""
+    return (
+        name,
+        node.state.value.replace("_", " "),
+        f"{node.score:.1f}{suspicion}",
+        f"{node.share:.0%}",
+        "never" if node.last_good is None else _ago(now, node.last_good),
+        "" if node.next_try_in is None else _span(node.next_try_in),
+        _span(target.next_probe_in) if target and target.next_probe_in is not None else "",
+        f"{target.retries.retries}/{target.retries.first_attempts}" if target else "",
+        _why(node, target),
+    )
+
+
+def _why(node: NodeHealth, target: TargetView | None) -> str:
+    if node.pull is not None:
+        return _plain(f"pulled by {node.pull.by}: {node.pull.reason}")
+    if node.fault is not None:
+        fault = node.fault
+        words = [fault.kind, str(fault.status or ""), fault.code or ""]
+        told = " ".join(word for word in words if word)
+        return _plain(f"{told}: {fault.message}" if fault.message else told)
+    return _plain(target.obstacle or "") if target is not None else ""
+
+
+def _cause(cause: CauseView) -> Iterator[str]:
+    at = f" at {cause.node}" if cause.node else ""
+    about = f", tenant {cause.about}" if cause.about else ""
+    yield _plain(f"CAUSE  {cause.kind}{at}{about} ({cause.share:.0%})")
+    for evidence in cause.evidence_for:
+        yield _plain(f"  + {evidence}")
+    for evidence in cause.evidence_against:
+        yield _plain(f"  - {evidence}")
+
+
+def _testimony(said: TestimonyView) -> str:
+    return _plain(f"PAGE   {said.provider}: {said.words} ({said.source}, {_span(said.age)} ago)")
+
+
+def _ago(now: str, then: str) -> str:
+    return f"{_span((_moment(now) - _moment(then)).total_seconds())} ago"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _span(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h"
+
+
+def _plain(text: str) -> str:
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def _cut(text: str, width: int | None) -> str:
+    if width is None or len(text) <= width:
+        return text
+    return text[: max(0, width - 1)] + "…"
