@@ -16,23 +16,14 @@ from leaks import Leaks
 from load import WORKLOADS, wrk_version
 from memory import GROWTH_LIMIT, Growth
 from outage import PHASES, WELL, Outage, Tally
+from page import CONDITIONS, GOALS
 from streams import BROKEN, CUT, Load, Run
 
-__all__ = ["Cell", "Findings", "Goal", "Sample", "conditions", "goals", "render", "write"]
+__all__ = ["Cell", "Findings", "Goal", "Sample", "conditions", "goals", "render"]
 
-_PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
-_BEGIN, _END = "<!-- bench:begin -->", "<!-- bench:end -->"
-
-#: CPU time a request, at most so many times nginx's: the workload, the goal, nginx's workload.
-#: nginx cannot translate; what it needs to pass the same through is the unit there.
-_RATIOS = (("json", 3.0, "json"), ("sse", 1.5, "sse"), ("translate", 4.0, "json"))
-_UNIT = {
-    "json": "json",
-    "sse": "sse",
-    "sse-paced": "sse-paced",
-    "translate": "json",
-    "translate-sse": "sse",
-}
+#: CPU time a request, at most so many times nginx's for the same workload. nginx cannot translate:
+#: what it needs to pass the same request through, in the same round, is the unit there.
+_RATIOS = (("json", 3.0), ("sse", 1.5), ("translate", 4.0))
 #: Resident memory after the first 10⁵ requests, bytes.
 _RSS_LIMIT = 100_000_000
 #: Of a stream among a thousand: what is added to a chunk's way at p99, µs, and memory, bytes.
@@ -111,10 +102,10 @@ def goals(findings: Findings) -> list[Goal]:
     judged = []
     judged_here = "understudy" in findings.versions or "understudy" in findings.absent
     measured = {workload for workload, _ in findings.cells} if judged_here else set()
-    for workload, limit, unit in _RATIOS:
+    for workload, limit in _RATIOS:
         if workload in measured:
             text = f"{WORKLOADS[workload].title}: at most {limit:g} × nginx's CPU a request"
-            judged.append(_ratio_goal(findings, text, (workload, unit, "nginx"), limit))
+            judged.append(_ratio_goal(findings, text, (workload, workload, "nginx"), limit))
     if (judged_here and ("json", "envoy") in findings.cells) or "envoy" in findings.absent:
         text = "JSON, passed through: less CPU a request than Envoy"
         judged.append(_ratio_goal(findings, text, ("json", "json", "envoy"), 1.0))
@@ -253,10 +244,10 @@ def _cpu_model() -> str:
 
 def render(findings: Findings, conditions: str, goals: list[Goal]) -> str:
     """The part of the page between the markers."""
-    parts = ["### Conditions", conditions]
+    parts = [f"### {CONDITIONS}", conditions]
     if goals:
         rows = [[goal.text, goal.found, "PASS" if goal.met else "**FAIL**"] for goal in goals]
-        parts += ["### Goals", _table(["goal", "found", ""], rows)]
+        parts += [f"### {GOALS}", _table(["goal", "found", ""], rows)]
     for name, workload in WORKLOADS.items():
         if any(key[0] == name for key in findings.cells):
             parts += [f"### {workload.title}", _workload(findings, name)]
@@ -282,8 +273,8 @@ def render(findings: Findings, conditions: str, goals: list[Goal]) -> str:
 
 
 def _workload(findings: Findings, workload: str) -> str:
-    unit_name = _UNIT[workload]
-    unit = findings.sound(unit_name, "nginx")
+    unit = findings.sound(workload, "nginx")
+    passes = WORKLOADS[workload].translated
     rows = []
     for name in GATEWAYS:
         cell = findings.cells.get((workload, name))
@@ -296,12 +287,10 @@ def _workload(findings: Findings, workload: str) -> str:
         ratios = ["", ""]
         if unit:
             ratios = [f"{cell.best / unit.best:.2f}", f"{cell.median / unit.median:.2f}"]
-        rows.append([name, f"{cell.best:,.1f}", f"{cell.median:,.1f}", *ratios, f"{rate:,.0f}"])
+        shown = f"{name}, passing it through" if passes and name == "nginx" else name
+        rows.append([shown, f"{cell.best:,.1f}", f"{cell.median:,.1f}", *ratios, f"{rate:,.0f}"])
     head = ["gateway", "CPU µs, best", "median", "× nginx, best", "median", "requests/s"]
-    table = _table(head, rows)
-    if unit_name == workload:
-        return table
-    return f"{table}\n\nThe unit is nginx's figure for {WORKLOADS[unit_name].title}, same run."
+    return _table(head, rows)
 
 
 def _growth(growth: Growth) -> str:
@@ -445,16 +434,3 @@ def _one_line(text: str) -> str:
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def write(part: str) -> None:
-    """Puts the part between the markers of docs/benchmarks.md; the prose around it stays.
-
-    Raises:
-        ValueError: The page has no markers.
-    """
-    before, begin, rest = _PAGE.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"{_PAGE} has no {_BEGIN} … {_END}")
-    _PAGE.write_text(f"{before}{_BEGIN}\n\n{part}\n\n{_END}{after}")

@@ -129,7 +129,12 @@ class Story(msgspec.Struct, kw_only=True):
                     and seen.request.case not in matched
                     and seen.sent_at <= arrived
                 ]
-                found = max(left, key=lambda seen: seen.sent_at, default=None)
+                # Of several that left at one moment, the one that somebody was asked for.
+                found = max(
+                    left,
+                    key=lambda seen: (seen.sent_at, bool(self.served_for(seen))),
+                    default=None,
+                )
             if found is not None:
                 matched[found.request.case] = record
 
