@@ -162,16 +162,18 @@ class Board:
 
     def _admits(self, target: Target, breaker: Breaker, now: float) -> bool:
         """Whether a caller's request may be the trial of an open breaker."""
-        if self.probed and target.probed and not _asked_to_wait(breaker.fault):
+        if self.probed and target.probed and not breaker.was_told_to_wait:
             return False
         return breaker.admits(now)
 
     def is_in_doubt(self, target: Target) -> bool:
         """Whether anything above `target` is at rest, or it is itself under suspicion."""
-        nodes = self._of(target)
-        return nodes.target.is_suspicious or any(
-            breaker.state is not _CLOSED for breaker, _ in self._named(target, nodes)
-        )
+        return self._of(target).target.is_suspicious or bool(self.resting(target))
+
+    def resting(self, target: Target) -> list[Breaker]:
+        """The breakers above `target`, its own among them, that are not closed."""
+        named = self._named(target, self._of(target))
+        return [breaker for breaker, _ in named if breaker.state is not _CLOSED]
 
     def opens_again_in(self, target: Target, now: float) -> float:
         """Seconds until `target` may be tried again; 0 if now."""
@@ -298,7 +300,7 @@ class Board:
         sick = 0
         for key in self._members[provider]:
             breaker = self._nodes[key].target
-            if breaker.is_alarmed or breaker.is_suspicious or breaker.fault is not None:
+            if breaker.is_suspicious or breaker.fault is not None:
                 sick += breaker.last_bad > breaker.last_good
             elif now - breaker.last_good < PARTLY_SECONDS:
                 return False
@@ -314,11 +316,6 @@ class Board:
         for nodes in self._nodes.values():
             if place.holds(nodes.place):
                 nodes.target.ramp(now)
-
-
-def _asked_to_wait(fault: Fault | None) -> bool:
-    """It works, and must not be asked more: no probe of ours would be welcome."""
-    return fault is not None and fault.kind is Kind.THROTTLED
 
 
 def _until_a_human_may_have_come(fault: Fault) -> float:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from understudy.core.faults import Fault
+from understudy.core.faults import Fault, Kind
 from understudy.policy.detect import Cusum
 
 __all__ = ["Breaker", "BreakerState"]
@@ -121,14 +121,9 @@ class Breaker:
         return self._opened_at
 
     @property
-    def is_alarmed(self) -> bool:
-        """The score says that it is broken, whether it has been opened or not."""
-        return self._cusum.is_alarmed
-
-    @property
-    def is_on_trial(self) -> bool:
-        """Something is trying it now."""
-        return self._trial
+    def was_told_to_wait(self) -> bool:
+        """It works, and must not be asked more: no probe of ours would be welcome."""
+        return self.fault is not None and self.fault.kind is Kind.THROTTLED
 
     def admits(self, now: float) -> bool:
         """Whether an attempt may go through at `now`."""

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from understudy.core.faults import Fault, Kind
+from understudy.core.faults import Fault
 from understudy.policy.board import Board
 from understudy.policy.breaker import Breaker, BreakerState
 from understudy.policy.plans import Target
@@ -129,9 +129,9 @@ class Probing:
         board, watched = self._board, self._of(target, now)
         if watched.under_way or board.pulls.obstacle(target) is not None:
             return None
-        resting = self._resting(target)
+        resting = board.resting(target)
         if resting:
-            waits = any(_asked_to_wait(b.fault) or not b.admits(now) for b in resting)
+            waits = any(b.was_told_to_wait or not b.admits(now) for b in resting)
             return None if waits else "its rest is over"
         breaker = board.of_target(target)
         if breaker.is_suspicious:
@@ -141,12 +141,6 @@ class Probing:
         if self._is_idle(breaker, watched, now):
             return "idle" if breaker.last_good > _NEVER else "never proved"
         return None
-
-    def _resting(self, target: Target) -> list[Breaker]:
-        """Those of its breakers that are not closed."""
-        board = self._board
-        breakers = (board.of_target(target), board.of_account(target), board.of_provider(target))
-        return [breaker for breaker in breakers if breaker.state is not _CLOSED]
 
     def _is_idle(self, breaker: Breaker, watched: _Watched, now: float) -> bool:
         heard = max(breaker.last_good, watched.at)
@@ -194,8 +188,8 @@ class Probing:
         if target.model == "*" or not target.probed or board.pulls.obstacle(target) is not None:
             return None
         watched = self._of(target, now)
-        resting = self._resting(target)
-        if any(_asked_to_wait(breaker.fault) for breaker in resting):
+        resting = board.resting(target)
+        if any(breaker.was_told_to_wait for breaker in resting):
             return None
         if resting:
             return max(now, *(breaker.opened_until for breaker in resting))
@@ -227,7 +221,3 @@ class Always:
     def opens_again_in(self, target: Target, now: float) -> float:
         """Now."""
         return 0.0
-
-
-def _asked_to_wait(fault: Fault | None) -> bool:
-    return fault is not None and fault.kind is Kind.THROTTLED
