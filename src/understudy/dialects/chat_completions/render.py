@@ -8,13 +8,19 @@ from understudy.core.conversation import (
     InexpressibleError,
     JsonFormat,
     Request,
-    Text,
-    ThinkingMode,
     ToolChoice,
     ToolDefinition,
 )
 from understudy.dialects.base import Traits
-from understudy.dialects.chat_completions.render_turns import Adaptations, Json, render_messages
+from understudy.dialects.chat_completions.render_turns import render_messages
+from understudy.dialects.openai import (
+    GO_ON,
+    Json,
+    Notes,
+    asks_to_go_on,
+    effort_for,
+    place_sampling,
+)
 
 __all__ = ["render_request"]
 
@@ -72,14 +78,6 @@ _SERVICE_TIERS = frozenset(
     {b'"auto"', b'"default"', b'"flex"', b'"scale"', b'"priority"', b'"fast"'}
 )
 
-#: Budgets of thinking tokens up to which an effort is enough.
-_LOW_BUDGET, _MEDIUM_BUDGET = 2048, 8192
-
-#: Efforts that only some models take; `high` is taken by all that take any.
-_ABOVE_HIGH = frozenset({"xhigh", "max"})
-
-_GO_ON = "Go on with your last message exactly where it stops. Repeat none of it."
-
 
 def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes, list[str]]:
     """The body, and the names of what had to be adapted.
@@ -87,13 +85,15 @@ def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes,
     Raises:
         InexpressibleError: something that the dialect has no words for and that matters.
     """
-    notes = Adaptations()
+    notes: Notes = {}
     body: Json = {"model": model, "messages": render_messages(request, notes)}
     _add_continuation(body, request, traits, notes)
     _add_tools(body, request, notes)
     _add_limits(body, request, traits, notes)
-    _add_sampling(body, request, traits, notes)
-    _add_effort(body, request.thinking, traits, notes)
+    place_sampling(body, request, traits, notes)
+    effort = effort_for(request.thinking, traits, notes)
+    if effort is not None:
+        body["reasoning_effort"] = effort
     if request.json_format is not None:
         body["response_format"] = _response_format(request.json_format)
     if request.user is not None:
@@ -102,23 +102,19 @@ def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes,
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
     _add_extras(body, request, notes)
-    return msgspec.json.encode(body), notes.names()
+    return msgspec.json.encode(body), list(notes)
 
 
-def _add_continuation(body: Json, request: Request, traits: Traits, notes: Adaptations) -> None:
+def _add_continuation(body: Json, request: Request, traits: Traits, notes: Notes) -> None:
     """A last turn of the assistant's asks for its continuation, which some models cannot give."""
-    last = request.messages[-1] if request.messages else None
-    if last is None or last.role != "assistant" or traits.prefill:
+    if not asks_to_go_on(request, traits, notes):
         return
-    if not any(isinstance(part, Text) for part in last.parts):
-        return
-    notes.note("prefill")
     messages = body["messages"]
     if isinstance(messages, list):
-        messages.append({"role": "user", "content": _GO_ON})
+        messages.append({"role": "user", "content": GO_ON})
 
 
-def _add_tools(body: Json, request: Request, notes: Adaptations) -> None:
+def _add_tools(body: Json, request: Request, notes: Notes) -> None:
     """Tools and how to choose; without tools the API takes neither choice nor parallelity."""
     if not request.tools:
         return
@@ -131,9 +127,9 @@ def _add_tools(body: Json, request: Request, notes: Adaptations) -> None:
         body["parallel_tool_calls"] = choice.parallel
 
 
-def _tool(tool: ToolDefinition, notes: Adaptations) -> Json:
+def _tool(tool: ToolDefinition, notes: Notes) -> Json:
     if tool.cache is not None:
-        notes.note("cache_control")
+        notes["cache_control"] = None
     function: Json = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
@@ -149,63 +145,21 @@ def _tool_choice(choice: ToolChoice) -> object:
     return "required" if choice.mode == "any" else choice.mode
 
 
-def _add_limits(body: Json, request: Request, traits: Traits, notes: Adaptations) -> None:
+def _add_limits(body: Json, request: Request, traits: Traits, notes: Notes) -> None:
     if request.max_tokens is not None:
         name = "max_completion_tokens" if traits.completion_tokens_name else "max_tokens"
         most = traits.max_output
         if most is not None and request.max_tokens > most:
-            notes.note("max_tokens")
+            notes["max_tokens"] = None
         body[name] = min(request.max_tokens, most or request.max_tokens)
     if not request.stop:
         return
     if not traits.stop:
-        notes.note("stop")
+        notes["stop"] = None
         return
     if len(request.stop) > _MAX_STOPS:
-        notes.note("stop")
+        notes["stop"] = None
     body["stop"] = request.stop[:_MAX_STOPS]
-
-
-def _add_sampling(body: Json, request: Request, traits: Traits, notes: Adaptations) -> None:
-    for name, value in (("temperature", request.temperature), ("top_p", request.top_p)):
-        if value is None:
-            continue
-        if traits.sampling:
-            body[name] = value
-        else:
-            notes.note(name)
-    if request.top_k is not None:
-        notes.note("top_k")
-
-
-def _add_effort(
-    body: Json, thinking: ThinkingMode | None, traits: Traits, notes: Adaptations
-) -> None:
-    """How much to reason, in the dialect's words: `adaptive` is what a model does unasked."""
-    if thinking is None:
-        return
-    if not traits.effort:
-        if thinking.mode != "disabled":
-            notes.note("thinking")
-        return
-    effort = thinking.effort
-    if effort is None and thinking.mode == "enabled":
-        effort = _effort_for(thinking.budget_tokens)
-    if effort in _ABOVE_HIGH:
-        notes.note("thinking")
-        effort = "high"
-    if effort is not None:
-        body["reasoning_effort"] = effort
-    elif thinking.mode == "disabled":
-        notes.note("thinking")  # Not every reasoning model takes the effort `none`.
-
-
-def _effort_for(budget: int | None) -> str:
-    if budget is None:
-        return "medium"
-    if budget <= _LOW_BUDGET:
-        return "low"
-    return "medium" if budget <= _MEDIUM_BUDGET else "high"
 
 
 def _response_format(wanted: JsonFormat) -> Json:
@@ -220,16 +174,16 @@ def _response_format(wanted: JsonFormat) -> Json:
     return {"type": "json_schema", "json_schema": described}
 
 
-def _add_extras(body: Json, request: Request, notes: Adaptations) -> None:
+def _add_extras(body: Json, request: Request, notes: Notes) -> None:
     for name, raw in request.extras.items():
         value = bytes(raw)
         if value == b"null":
             continue
         if name == "service_tier" and value not in _SERVICE_TIERS:
-            notes.note(name)
+            notes[name] = None
         elif name in _OWN:
             body[name] = raw
         elif name in _HINTS:
-            notes.note(name)
+            notes[name] = None
         else:
             raise InexpressibleError(name, _NAME)

@@ -1,6 +1,6 @@
 """The core's system prompt and turns as `messages`.
 
-What changes on the way is noted by name in `Adaptations`:
+What changes on the way is noted by name:
 
 - Tool results become `tool` messages right behind the calls; the rest of the user's turn follows.
   They take only text, so an image or a PDF from a tool goes into that following user message.
@@ -24,32 +24,14 @@ from understudy.core.conversation import (
     ToolUse,
 )
 from understudy.dialects.chat_completions.ids import MAX_TOOL_ID, short_tool_id
+from understudy.dialects.openai import Json, Notes
 
-__all__ = ["Adaptations", "render_messages"]
+__all__ = ["render_messages"]
 
 _NAME = "chat_completions"
 
-Json = dict[str, object]
 
-
-class Adaptations:
-    """The names of what was changed to fit, each once, in the order in which they were met."""
-
-    __slots__ = ("_names",)
-
-    def __init__(self) -> None:
-        self._names: dict[str, None] = {}
-
-    def note(self, name: str) -> None:
-        """Something was changed or left out."""
-        self._names[name] = None
-
-    def names(self) -> list[str]:
-        """All of them."""
-        return list(self._names)
-
-
-def render_messages(request: Request, notes: Adaptations) -> list[Json]:
+def render_messages(request: Request, notes: Notes) -> list[Json]:
     """The `messages` array.
 
     Raises:
@@ -70,7 +52,7 @@ def render_messages(request: Request, notes: Adaptations) -> list[Json]:
     return rendered
 
 
-def _assistant(message: Message, path: str, notes: Adaptations) -> list[Json]:
+def _assistant(message: Message, path: str, notes: Notes) -> list[Json]:
     texts: list[str] = []
     refusals: list[str] = []
     calls: list[Json] = []
@@ -83,7 +65,7 @@ def _assistant(message: Message, path: str, notes: Adaptations) -> list[Json]:
             case ToolUse():
                 calls.append(_call(part, notes))
             case Thinking():
-                notes.note("thinking")
+                notes["thinking"] = None
                 continue
             case _:
                 raise InexpressibleError(f"{path}.content[{index}]", _NAME)
@@ -98,7 +80,7 @@ def _assistant(message: Message, path: str, notes: Adaptations) -> list[Json]:
     return [rendered]
 
 
-def _call(use: ToolUse, notes: Adaptations) -> Json:
+def _call(use: ToolUse, notes: Notes) -> Json:
     return {
         "id": _tool_id(use.id, notes),
         "type": "function",
@@ -106,7 +88,7 @@ def _call(use: ToolUse, notes: Adaptations) -> Json:
     }
 
 
-def _user(message: Message, path: str, notes: Adaptations) -> list[Json]:
+def _user(message: Message, path: str, notes: Notes) -> list[Json]:
     results: list[Json] = []
     content: list[Json] = []
     for index, part in enumerate(message.parts):
@@ -126,7 +108,7 @@ def _user(message: Message, path: str, notes: Adaptations) -> list[Json]:
     return [*results, {"role": "user", "content": content}]
 
 
-def _result(result: ToolResult, path: str, notes: Adaptations) -> tuple[str, list[Json]]:
+def _result(result: ToolResult, path: str, notes: Notes) -> tuple[str, list[Json]]:
     """A tool message's text, and what must go into the user message behind it."""
     texts: list[str] = []
     rest: list[Json] = []
@@ -138,17 +120,17 @@ def _result(result: ToolResult, path: str, notes: Adaptations) -> tuple[str, lis
         else:
             rest.append(rendered)
     if rest:
-        notes.note("tool_result.content")
+        notes["tool_result.content"] = None
         texts.append("(What the tool returned besides is in the next user message.)")
         rest.insert(0, _text(f"Returned by the tool call {short_tool_id(result.id)}:"))
     text = "\n".join(texts)
     if result.is_error:
-        notes.note("tool_result.is_error")
+        notes["tool_result.is_error"] = None
         text = f"Error: {text}"
     return text, rest
 
 
-def _content(part: Part, path: str, notes: Adaptations) -> Json:
+def _content(part: Part, path: str, notes: Notes) -> Json:
     match part:
         case Text():
             return _text(part.text)
@@ -192,12 +174,12 @@ def _document(document: Document, path: str) -> Json:
     }
 
 
-def _tool_id(tool_id: str, notes: Adaptations) -> str:
+def _tool_id(tool_id: str, notes: Notes) -> str:
     if len(tool_id) > MAX_TOOL_ID:
-        notes.note("tool_call_id")
+        notes["tool_call_id"] = None
     return short_tool_id(tool_id)
 
 
-def _note_cache(part: Part, notes: Adaptations) -> None:
+def _note_cache(part: Part, notes: Notes) -> None:
     if getattr(part, "cache", None) is not None:
-        notes.note("cache_control")
+        notes["cache_control"] = None

@@ -40,6 +40,7 @@ from understudy.dialects.fields import (
     require_array,
     require_model,
 )
+from understudy.dialects.openai import choice_by_word, optional_object
 
 __all__ = ["parse_request", "read_envelope"]
 
@@ -190,16 +191,8 @@ def _tool(tool: Tool, path: str) -> ToolDefinition:
         strict=function.strict,
         cache=None if bytes(cache) in _EMPTY else cache,
     )
-    schema = _object(function.parameters, f"{path}.function.parameters")
+    schema = optional_object(function.parameters, f"{path}.function.parameters")
     return definition if schema is None else msgspec.structs.replace(definition, schema=schema)
-
-
-def _object(raw: msgspec.Raw, path: str) -> msgspec.Raw | None:
-    if bytes(raw) in _EMPTY:
-        return None
-    if not bytes(raw).startswith(b"{"):
-        raise BadRequestError(path, "Expected `object`")
-    return raw
 
 
 def _tool_choice(wire: ChatRequest) -> ToolChoice | None:
@@ -207,14 +200,7 @@ def _tool_choice(wire: ChatRequest) -> ToolChoice | None:
     if choice is None:
         return None if parallel is None else ToolChoice(parallel=parallel)
     if isinstance(choice, str):
-        match choice:
-            case "auto":
-                return ToolChoice(mode="auto", parallel=parallel)
-            case "none":
-                return ToolChoice(mode="none", parallel=parallel)
-            case "required":
-                return ToolChoice(mode="any", parallel=parallel)
-        raise BadRequestError("tool_choice", "Expected `none`, `auto`, `required` or an object")
+        return choice_by_word(choice, parallel=parallel)
     return _named_choice(choice, parallel=parallel)
 
 
@@ -237,7 +223,7 @@ def _json_format(wanted: ResponseFormat | None) -> JsonFormat | None:
     if described is None:
         raise BadRequestError("response_format.json_schema", "Field required")
     return JsonFormat(
-        schema=_object(described.schema, "response_format.json_schema.schema"),
+        schema=optional_object(described.schema, "response_format.json_schema.schema"),
         name=described.name,
         description=described.description,
         strict=described.strict,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import msgspec
 
 from understudy.core.conversation import InexpressibleError
+from understudy.dialects.openai import Notes
 from understudy.dialects.responses.output import Json
-from understudy.dialects.responses.render_items import NAME, Notes
+from understudy.dialects.responses.render_items import NAME
 
 __all__ = ["place_extras"]
 

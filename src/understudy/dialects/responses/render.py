@@ -11,29 +11,26 @@ import msgspec
 from understudy.core.conversation import (
     JsonFormat,
     Request,
-    Text,
-    ThinkingMode,
     ToolChoice,
     ToolDefinition,
 )
 from understudy.dialects.base import Traits
+from understudy.dialects.openai import (
+    GO_ON,
+    Json,
+    Notes,
+    asks_to_go_on,
+    effort_for,
+    place_sampling,
+)
 from understudy.dialects.responses.extras import place_extras
-from understudy.dialects.responses.output import Json
-from understudy.dialects.responses.render_items import Notes, render_input, said_item
+from understudy.dialects.responses.render_items import render_input, said_item
 
 __all__ = ["MIN_OUTPUT", "render_request"]
 
 #: The smallest `max_output_tokens` that OpenAI takes (BerriAI/litellm#31536,
 #: earendil-works/pi#6265).
 MIN_OUTPUT = 16
-
-#: Budgets of thinking tokens up to which an effort is enough.
-_LOW_BUDGET, _MEDIUM_BUDGET = 2048, 8192
-
-#: Efforts that only some models take; `high` is taken by all that take any.
-_ABOVE_HIGH = frozenset({"xhigh", "max"})
-
-_GO_ON = "Go on with your last message exactly where it stops. Repeat none of it."
 
 
 def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes, list[str]]:
@@ -49,8 +46,10 @@ def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes,
     body["input"] = _input(request, traits, notes)
     _add_tools(body, request, notes)
     _add_limits(body, request, traits, notes)
-    _add_sampling(body, request, traits, notes)
-    _add_effort(body, request.thinking, traits, notes)
+    place_sampling(body, request, traits, notes)
+    effort = effort_for(request.thinking, traits, notes)
+    if effort is not None:
+        body["reasoning"] = {"effort": effort}
     if request.json_format is not None:
         body["text"] = {"format": _format(request.json_format)}
     if request.user is not None:
@@ -65,12 +64,8 @@ def render_request(request: Request, model: str, traits: Traits) -> tuple[bytes,
 def _input(request: Request, traits: Traits, notes: Notes) -> list[Json]:
     """A last turn of the assistant's asks for its continuation, which some models cannot give."""
     items = render_input(request, notes)
-    last = request.messages[-1] if request.messages else None
-    if last is None or last.role != "assistant" or traits.prefill:
-        return items
-    if any(isinstance(part, Text) for part in last.parts):
-        notes["prefill"] = None
-        items.append(said_item("user", _GO_ON))
+    if asks_to_go_on(request, traits, notes):
+        items.append(said_item("user", GO_ON))
     return items
 
 
@@ -116,46 +111,6 @@ def _add_limits(body: Json, request: Request, traits: Traits, notes: Notes) -> N
         body["max_output_tokens"] = limit
     if request.stop:
         notes["stop"] = None
-
-
-def _add_sampling(body: Json, request: Request, traits: Traits, notes: Notes) -> None:
-    for name, value in (("temperature", request.temperature), ("top_p", request.top_p)):
-        if value is None:
-            continue
-        if traits.sampling:
-            body[name] = value
-        else:
-            notes[name] = None
-    if request.top_k is not None:
-        notes["top_k"] = None
-
-
-def _add_effort(body: Json, thinking: ThinkingMode | None, traits: Traits, notes: Notes) -> None:
-    """How much to reason, in the dialect's words: `adaptive` is what a model does unasked."""
-    if thinking is None:
-        return
-    if not traits.effort:
-        if thinking.mode != "disabled":
-            notes["thinking"] = None
-        return
-    effort = thinking.effort
-    if effort is None and thinking.mode == "enabled":
-        effort = _effort_for(thinking.budget_tokens)
-    if effort in _ABOVE_HIGH:
-        notes["thinking"] = None
-        effort = "high"
-    if effort is not None:
-        body["reasoning"] = {"effort": effort}
-    elif thinking.mode == "disabled":
-        notes["thinking"] = None  # Not every reasoning model takes the effort `none`.
-
-
-def _effort_for(budget: int | None) -> str:
-    if budget is None:
-        return "medium"
-    if budget <= _LOW_BUDGET:
-        return "low"
-    return "medium" if budget <= _MEDIUM_BUDGET else "high"
 
 
 def _format(wanted: JsonFormat) -> Json:

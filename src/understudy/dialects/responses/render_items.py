@@ -22,16 +22,13 @@ from understudy.core.conversation import (
     ToolResult,
     ToolUse,
 )
+from understudy.dialects.openai import Json, Notes
 from understudy.dialects.responses.history import ADAPTED
 from understudy.dialects.responses.ids import MAX_CALL_ID, short_call_id
-from understudy.dialects.responses.output import Json
 
-__all__ = ["NAME", "Notes", "render_input", "said_item"]
+__all__ = ["NAME", "render_input", "said_item"]
 
 NAME = "responses"
-
-#: Names of what was changed to fit, each once, in the order in which they were met.
-Notes = dict[str, None]
 
 _WORDS = (Text, Refusal)
 

@@ -31,6 +31,7 @@ from understudy.dialects.fields import (
     present,
     require_model,
 )
+from understudy.dialects.openai import choice_by_word, optional_object
 from understudy.dialects.responses.envelope import refuse_background
 from understudy.dialects.responses.shapes import (
     FunctionTool,
@@ -46,7 +47,6 @@ __all__ = ["parse_request"]
 _REQUEST = msgspec.json.Decoder(ResponsesRequest)
 _TOOL_KIND = msgspec.json.Decoder(ToolKind)
 _FUNCTION = msgspec.json.Decoder(FunctionTool)
-_EMPTY = frozenset({b"", b"null"})
 
 #: State that one vendor holds.
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
@@ -129,16 +129,8 @@ def _tool(raw: msgspec.Raw, path: str) -> ToolDefinition:
     definition = ToolDefinition(
         name=function.name, description=function.description, strict=function.strict
     )
-    schema = _object(function.parameters, f"{path}.parameters")
+    schema = optional_object(function.parameters, f"{path}.parameters")
     return definition if schema is None else msgspec.structs.replace(definition, schema=schema)
-
-
-def _object(raw: msgspec.Raw, path: str) -> msgspec.Raw | None:
-    if bytes(raw) in _EMPTY:
-        return None
-    if not bytes(raw).startswith(b"{"):
-        raise BadRequestError(path, "Expected `object`")
-    return raw
 
 
 def _tool_choice(wire: ResponsesRequest) -> ToolChoice | None:
@@ -151,14 +143,7 @@ def _tool_choice(wire: ResponsesRequest) -> ToolChoice | None:
         if not choice.name:
             raise BadRequestError("tool_choice.name", "Field required")
         return ToolChoice(mode="tool", name=choice.name, parallel=parallel)
-    match choice:
-        case "auto":
-            return ToolChoice(mode="auto", parallel=parallel)
-        case "none":
-            return ToolChoice(mode="none", parallel=parallel)
-        case "required":
-            return ToolChoice(mode="any", parallel=parallel)
-    raise BadRequestError("tool_choice", "Expected `none`, `auto`, `required` or an object")
+    return choice_by_word(choice, parallel=parallel)
 
 
 def _json_format(text: TextConfig | None) -> JsonFormat | None:
@@ -171,7 +156,7 @@ def _json_format(text: TextConfig | None) -> JsonFormat | None:
         raise known_here_only("text.format", f"the type {wanted.type!r}")
     if not wanted.name:
         raise BadRequestError("text.format.name", "Field required")
-    schema = _object(wanted.schema, "text.format.schema")
+    schema = optional_object(wanted.schema, "text.format.schema")
     if schema is None:
         raise BadRequestError("text.format.schema", "Field required")
     return JsonFormat(
