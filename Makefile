@@ -1,5 +1,5 @@
 # Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
-.PHONY: demo test check format soak detection-table bench bench-quick clean help
+.PHONY: demo postgres test check format soak detection-table bench bench-quick clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -26,7 +26,13 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run ## run everything with stand-in providers; no key needed
 	@exec $(BIN)/understudy demo
 
-test: $(VENV)/.dev ## every test
+postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+	  else echo "tests: please install PostgreSQL (Debian: apt-get install postgresql)" >&2; exit 1; fi; }
+
+test: $(VENV)/.dev postgres ## every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, types, import rules

@@ -13,8 +13,10 @@ from understudy.core.faults import Fault, Kind, Scope
 from understudy.core.outcomes import Result
 from understudy.policy.board import Board
 from understudy.policy.breaker import BreakerState
+from understudy.policy.gates import Gates, Ticket
+from understudy.policy.plans import NOBODYS
 from understudy.policy.probing import Probing
-from understudy.policy.targets import Target, choose
+from understudy.policy.targets import Choice, Target, choose
 from understudy.relay.probes import SOON_SECONDS
 
 __all__ = ["DETECTORS", "Rest", "Understudy"]
@@ -60,6 +62,8 @@ class Understudy(Watched):
         super().__init__()
         chance = Random(f"understudy {seed}")
         self._probed = probed
+        self._draw = chance.random
+        self._gates = Gates()
         self._board = Board(chance.random, probed=probed)
         self._probing = Probing(self._board, chance.random)
         self._target = self._board.of_target(_WATCHED)
@@ -71,8 +75,8 @@ class Understudy(Watched):
         self.rests: list[Rest] = []
 
     def admits(self, now: float) -> bool:
-        choice = choose(_ORDER, self._board, now)
-        return choice is not None and choice.target is _WATCHED
+        choice = choose(_ORDER, self._board, now, Ticket(self._gates, NOBODYS, self._draw))
+        return isinstance(choice, Choice) and choice.target is _WATCHED
 
     def began(self, now: float, *, is_probe: bool) -> None:
         if is_probe:

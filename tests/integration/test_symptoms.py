@@ -1,7 +1,8 @@
 """What people reported of other gateways, as acceptance tests: none of it happens here.
 
 Each test names the report and fails where the relay does what was reported. Numbers are those of
-our own list; 17, 22 and 24 speak of health probes and jobs.
+our own list. 17 and 22 take minutes and are in `tests/simulation/test_symptoms_health.py`; 24
+speaks of jobs.
 """
 
 import json

@@ -19,9 +19,10 @@ from understudy.core.faults import OUTAGE_LIKE, Fault, Kind
 from understudy.core.outcomes import Result
 from understudy.policy.board import Board
 from understudy.policy.evidence import Evidence
-from understudy.policy.plans import Target
+from understudy.policy.gates import Gates, Ticket
+from understudy.policy.plans import NOBODYS, Target
 from understudy.policy.probing import Probing
-from understudy.policy.targets import choose
+from understudy.policy.targets import Choice, choose
 
 __all__ = ["Call", "Feature", "Incident", "World", "play"]
 
@@ -181,6 +182,7 @@ class _Play:
         self.see = see
         self.draw = world.draw
         self.board = Board(self.draw.random, probed=True)
+        self.gates = Gates()
         self.probing = Probing(self.board, self.draw.random)
         self.evidence = Evidence()
         self.now = 0.0
@@ -231,8 +233,9 @@ class _Play:
         self, feature: Feature, tenant: str, tried: tuple[str, ...], because: str
     ) -> None:
         """Ask the first target that is well; go on to the next where `Delivery` would."""
-        choice = choose(feature.targets, self.board, self.now, tried, because)
-        if choice is None:
+        door = Ticket(self.gates, NOBODYS, self.draw.random)
+        choice = choose(feature.targets, self.board, self.now, door, tried, because)
+        if not isinstance(choice, Choice):
             return
         target = choice.target
         call = Call(

@@ -73,6 +73,16 @@ def test_a_mistake_of_ours_is_a_503_that_says_so(dialect, name, function, stream
     assert {told.partition(":")[0] for told in breaches(story)} == {"I21"}
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_a_mistake_in_judging_an_answer_costs_nobody_the_answer(monkeypatch, stream):
+    monkeypatch.setattr("understudy.relay.samples.read", _fails)
+    story = run(_script(stream=stream))
+    assert all(seen.answer.is_success for seen in story.seen)
+    assert story.errors
+    assert all("judging the answer" in error for error in story.errors)
+    assert {record.outcome for record in story.records} == {"succeeded"}
+
+
 def test_the_next_request_is_served_as_if_nothing_had_been():
     calls = []
 

@@ -240,12 +240,9 @@ class FeatureEntry(Entry, frozen=True, kw_only=True):
     ] = False
     priority: Annotated[
         str,
-        Later(
-            Choice("interactive", "background"),
-            "interactive",
-            remedy="write `interactive`, or leave the key out",
-        ),
-        "Who goes first when there is not enough for all.",
+        Choice("interactive", "background"),
+        "Who goes first when there is not enough for all: `background` leaves a fifth of every "
+        "limit to interactive requests, waits behind them, and gives way to them.",
     ] = "interactive"
 
 

@@ -224,6 +224,7 @@ def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) 
         attempts=entry.attempts,
         continue_streams=entry.continue_streams,
         hedge=_hedge(entry, first_token, report),
+        priority="background" if entry.priority == "background" else "interactive",
     )
 
 

@@ -46,6 +46,8 @@ class Attempt(msgspec.Struct, gc=False):
     fault: Fault | None = None
     from_char: int = 0
     usage: Usage | None = None
+    #: Its first content came far later than its target's usually does.
+    late: bool = False
 
 
 class Record(msgspec.Struct, gc=False):

@@ -4,7 +4,9 @@
 """
 
 from understudy.mock.board import Attempt, Board
+from understudy.mock.capacity import Capacity
 from understudy.mock.catalogue import CATALOGUE, CatalogueEntry
+from understudy.mock.limits import Limit
 from understudy.mock.pace import Pace
 from understudy.mock.reply import Where
 from understudy.mock.rules import FaultRule, parse_rule
@@ -14,8 +16,10 @@ __all__ = [
     "CATALOGUE",
     "Attempt",
     "Board",
+    "Capacity",
     "CatalogueEntry",
     "FaultRule",
+    "Limit",
     "MockServer",
     "Pace",
     "Where",

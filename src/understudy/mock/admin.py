@@ -6,8 +6,10 @@ import msgspec
 
 from understudy.mock import wire
 from understudy.mock.board import Attempt, Board
+from understudy.mock.capacity import Capacity
 from understudy.mock.catalogue import CATALOGUE, CatalogueEntry
 from understudy.mock.http import HttpRequest
+from understudy.mock.limits import Limit
 from understudy.mock.pace import Pace
 from understudy.mock.rules import FaultRule
 from understudy.mock.script import Script
@@ -17,6 +19,8 @@ __all__ = ["Admin"]
 _ENCODER = msgspec.json.Encoder()
 _RULES = msgspec.json.Decoder(list[FaultRule])
 _PACE = msgspec.json.Decoder(Pace)
+_LIMITS = msgspec.json.Decoder(list[Limit])
+_CAPACITY = msgspec.json.Decoder(Capacity | None)
 
 
 class _Keys(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,6 +57,8 @@ class Admin:
             "attempts": ("GET", "DELETE"),
             "pace": ("GET", "PUT"),
             "keys": ("GET", "PUT"),
+            "limits": ("GET", "PUT"),
+            "capacity": ("GET", "PUT"),
             "catalogue": ("GET",),
         }.get(noun)
         if verbs is None:
@@ -76,22 +82,26 @@ class Admin:
                 self._board.put_faults(_RULES.decode(body))
             case "pace":
                 self._board.put_pace(_PACE.decode(body))
+            case "limits":
+                self._board.put_limits(_LIMITS.decode(body))
+            case "capacity":
+                self._board.put_capacity(_CAPACITY.decode(body))
             case _:
                 self._board.put_revoked(_KEYS.decode(body).revoked)
 
     def _shown(self, noun: str, query: str) -> object:
+        board = self._board
         match noun:
-            case "faults":
-                return self._board.faults
-            case "pace":
-                return self._board.pace
             case "keys":
-                return _Keys(sorted(self._board.revoked))
+                return _Keys(sorted(board.revoked))
             case "catalogue":
                 return [_described(entry) for entry in CATALOGUE.values()]
+            case "attempts":
+                bodies = board.keep_bodies and "bodies=1" in query.split("&")
+                return [_told(attempt, bodies=bodies) for attempt in board.attempts]
             case _:
-                bodies = self._board.keep_bodies and "bodies=1" in query.split("&")
-                return [_told(attempt, bodies=bodies) for attempt in self._board.attempts]
+                held: object = getattr(board, noun)
+                return held
 
 
 def _told(attempt: Attempt, *, bodies: bool) -> dict[str, object]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from understudy.mock.capacity import Capacity
+from understudy.mock.limits import Limit, Limits
 from understudy.mock.pace import Pace
 from understudy.mock.reply import Where
 from understudy.mock.rules import Counter, FaultRule
@@ -58,10 +60,17 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 
 class Board:
-    """Rules, pace, keys and the log of one stand-in."""
+    """Rules, pace, keys, limits, capacity and the log of one stand-in."""
 
     def __init__(self, *, pace: Pace | None = None, keep_bodies: bool = False) -> None:
         self.keep_bodies = keep_bodies
+        #: What has been spent of the limits.
+        self.spent = Limits()
+        #: There are limits, or a capacity.
+        self.is_limited = False
+        self._capacity: Capacity | None = None
+        #: Requests that are being answered.
+        self.in_flight = 0
         self._pace = pace or Pace()
         self._rules: list[tuple[FaultRule, Counter]] = []
         self._named: OrderedDict[str, Counter] = OrderedDict()
@@ -105,6 +114,29 @@ class Board:
         self._revoked = frozenset(key for key in keys if key)
 
     @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What keys may ask for in a minute; the first that means a request holds."""
+        return self.spent.all
+
+    def put_limits(self, limits: Iterable[Limit]) -> None:
+        """Enforce these from now on, and no others; nothing has been spent of them."""
+        self.spent = Limits(limits)
+        self._note_limits()
+
+    @property
+    def capacity(self) -> Capacity | None:
+        """How much it can do at once; None: all that is asked."""
+        return self._capacity
+
+    def put_capacity(self, capacity: Capacity | None) -> None:
+        """Requests that come from now on find this capacity; None: any."""
+        self._capacity = capacity
+        self._note_limits()
+
+    def _note_limits(self) -> None:
+        self.is_limited = bool(self.spent.all) or self._capacity is not None
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The requests that came, the oldest first."""
         return tuple(self._attempts)
@@ -129,7 +161,13 @@ class Board:
 
     def opened(self, attempt: Attempt) -> None:
         """Take an attempt into the log."""
+        self.in_flight += 1
         self._attempts.append(attempt)
+        self.changed()
+
+    def closed(self) -> None:
+        """An attempt is over."""
+        self.in_flight -= 1
         self.changed()
 
     def number(self) -> int:
@@ -181,11 +219,11 @@ class Watch:
     def ended(self, at: float) -> None:
         """The stand-in is done with it."""
         self._attempt.ended = at
-        self._board.changed()
+        self._board.closed()
 
     def left(self, at: float) -> None:
         """The client has left before that."""
         self._attempt.client_closed = True
         self._attempt.client_closed_at = at
         self._attempt.ended = at
-        self._board.changed()
+        self._board.closed()

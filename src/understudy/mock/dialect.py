@@ -6,14 +6,16 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from understudy.mock.allowance import Allowance, Shortage, Weight
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.chat import reply as chat_reply
 from understudy.mock.chat import request as chat_request
-from understudy.mock.errors import ErrorSpec
+from understudy.mock.errors import ErrorSpec, RefusedError
 from understudy.mock.ids import Ids
-from understudy.mock.limits import Allowance
+from understudy.mock.messages import limits as messages_limits
 from understudy.mock.messages import reply as messages_reply
 from understudy.mock.messages import request as messages_request
+from understudy.mock.openai import limits as openai_limits
 from understudy.mock.openai import vendor
 from understudy.mock.reply import Frame, Headers
 from understudy.mock.responses import reply as responses_reply
@@ -52,6 +54,14 @@ class _Headers(Protocol):
     def __call__(self, request_id: str, allowance: Allowance) -> Headers: ...
 
 
+class _Weigh(Protocol):
+    def __call__(self, ask: Ask, *, cache_hit: bool) -> tuple[Weight, ...]: ...
+
+
+class _Over(Protocol):
+    def __call__(self, shortage: Shortage, model: str) -> RefusedError: ...
+
+
 class _ErrorBody(Protocol):
     def __call__(self, spec: ErrorSpec, request_id: str) -> bytes: ...
 
@@ -73,6 +83,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     whole: _Whole
     frames: _Frames
     headers: _Headers
+    #: What a request takes of the limits.
+    weigh: _Weigh
+    #: What a request over a limit is told.
+    over: _Over
+    #: Requests that are refused count as requests.
+    counts_refused: bool
     error_body: _ErrorBody
     #: (the error, how many events came before it)
     error_event: _ErrorEvent
@@ -94,6 +110,9 @@ MESSAGES = Dialect(
     whole=messages_reply.whole,
     frames=messages_reply.frames,
     headers=messages_reply.headers,
+    weigh=messages_limits.weigh,
+    over=messages_limits.over,
+    counts_refused=False,
     error_body=messages_reply.error_body,
     error_event=messages_reply.error_event,
     model_list=messages_reply.model_list,
@@ -115,6 +134,9 @@ CHAT = Dialect(
     whole=chat_reply.whole,
     frames=chat_reply.frames,
     headers=vendor.headers,
+    weigh=openai_limits.weigh,
+    over=openai_limits.over,
+    counts_refused=True,
     error_body=vendor.error_body,
     error_event=chat_reply.error_event,
     model_list=vendor.model_list,
@@ -130,6 +152,9 @@ RESPONSES = Dialect(
     whole=responses_reply.whole,
     frames=responses_stream.frames,
     headers=vendor.headers,
+    weigh=openai_limits.weigh,
+    over=openai_limits.over,
+    counts_refused=True,
     error_body=vendor.error_body,
     error_event=responses_reply.error_event,
     model_list=vendor.model_list,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from understudy.mock.reply import Headers
+
 __all__ = ["ErrorSpec", "RefusedError"]
 
 
@@ -24,8 +26,9 @@ class ErrorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedError(Exception):
-    """The request is answered with an error."""
+    """The request is answered with an error, which may bring headers of its own."""
 
-    def __init__(self, spec: ErrorSpec) -> None:
+    def __init__(self, spec: ErrorSpec, headers: Headers = ()) -> None:
         super().__init__(spec.message)
         self.spec = spec
+        self.headers = headers

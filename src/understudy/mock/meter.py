@@ -1,6 +1,8 @@
-"""Counts what of an answer has been produced, for the log."""
+"""Counts what of an answer has been produced, for the log and the limits."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.board import Attempt
@@ -12,18 +14,25 @@ _OVER = frozenset({Stage.CLOSING, Stage.TERMINAL})
 
 
 class Meter:
-    """Writes into an attempt what the frames of its answer have cost, as they are produced.
+    """Writes into an attempt what the frames of its answer have cost, as they are produced, and
+    tells `produced` of their tokens.
 
     Tokens that no frame shows (reasoning that stays hidden) are counted before the first that one
     does, and the prompt's with the first frame of all.
     """
 
-    __slots__ = ("_attempt", "_hidden", "_input")
+    __slots__ = ("_attempt", "_hidden", "_input", "_produced")
 
     def __init__(
-        self, attempt: Attempt, ask: Ask, made: tuple[Composition, ...], frames: tuple[Frame, ...]
+        self,
+        attempt: Attempt,
+        ask: Ask,
+        made: tuple[Composition, ...],
+        frames: tuple[Frame, ...],
+        produced: Callable[[int], None] | None = None,
     ) -> None:
         self._attempt = attempt
+        self._produced = produced
         self._input = ask.input_tokens
         shown = sum(frame.tokens for frame in frames)
         self._hidden = max(sum(answer.output_tokens for answer in made) - shown, 0)
@@ -32,7 +41,10 @@ class Meter:
         """A frame is about to be written."""
         attempt = self._attempt
         attempt.input_tokens = self._input
-        attempt.output_tokens += frame.tokens
-        if self._hidden and (frame.tokens or frame.stage in _OVER):
-            attempt.output_tokens += self._hidden
+        tokens = frame.tokens
+        if self._hidden and (tokens or frame.stage in _OVER):
+            tokens += self._hidden
             self._hidden = 0
+        attempt.output_tokens += tokens
+        if tokens and self._produced is not None:
+            self._produced(tokens)

@@ -13,13 +13,14 @@ from understudy.mock.admin import Admin
 from understudy.mock.answers import compose, counted
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.board import Attempt, Board, Watch
+from understudy.mock.catalogue import CATALOGUE
 from understudy.mock.dialect import CHAT, MESSAGES, RESPONSES, Dialect
 from understudy.mock.errors import ErrorSpec, RefusedError
 from understudy.mock.faults.entry import Mode
 from understudy.mock.faults.scene import Args, Scene, unmetered, written
 from understudy.mock.http import Exchange, HttpRequest
 from understudy.mock.ids import Ids
-from understudy.mock.limits import Limits
+from understudy.mock.limits import Ration
 from understudy.mock.meter import Meter
 from understudy.mock.orders import Order, Orders
 from understudy.mock.reply import Headers, Reply, Where, body_frames
@@ -47,9 +48,8 @@ class StandIn:
 
     def __init__(self, board: Board, clock: Callable[[], float]) -> None:
         self.board = board
-        self.limits = Limits()
+        self.clock = clock
         self.orders = Orders()
-        self._clock = clock
         self._admin = Admin(board)
         self._prompts: OrderedDict[bytes, None] = OrderedDict()
         self._time = asyncio.get_running_loop().time
@@ -68,7 +68,7 @@ class StandIn:
         key = _key(request, dialect)
         attempt = Attempt(
             n=self.board.number(),
-            time=self._clock(),
+            time=self.clock(),
             started=self._time(),
             method=request.method,
             path=request.path,
@@ -80,9 +80,13 @@ class StandIn:
         self.board.opened(attempt)
         return attempt
 
+    def knows(self, digest: bytes) -> bool:
+        """Whether the prompt came before."""
+        return digest in self._prompts
+
     def seen(self, digest: bytes) -> bool:
         """Whether the prompt came before; it has now."""
-        held = digest in self._prompts
+        held = self.knows(digest)
         self._prompts[digest] = None
         self._prompts.move_to_end(digest)
         if len(self._prompts) > _PROMPTS:
@@ -133,6 +137,9 @@ class _Answering:
         self._request_id = ""
         self._headers: Headers = ()
         self._model = ""
+        self._pace = self._board.pace
+        #: It has a good key and asks for an answer.
+        self._counts = False
         #: The fault that the model's name asks for.
         self._asked = ""
 
@@ -141,7 +148,7 @@ class _Answering:
         try:
             return self._scripted(operation)
         except RefusedError as error:
-            return self._refused(error.spec)
+            return self._refused(error)
 
     def _name(self, ids: Ids | None = None, tokens: int = 0) -> None:
         """Give the response its own headers: once, whatever becomes of it."""
@@ -151,14 +158,20 @@ class _Answering:
         anthropic = self._dialect is MESSAGES
         told = f"011C{ids.text('request', 20)}" if anthropic else ids.hexadecimal("request")
         self._request_id = f"req_{told}"
-        allowance = self._stand_in.limits.spend(self._key, tokens, self._now)
+        spent, now = self._board.spent, self._now
+        ration = self._ration() if spent.all else None
+        allowance = spent.spend(self._key, tokens, now) if ration is None else ration.told(now)
         self._headers = self._dialect.headers(self._request_id, allowance)
 
-    def _refused(self, spec: ErrorSpec) -> Script:
+    def _refused(self, error: RefusedError) -> Script:
+        spec, ration = error.spec, self._ration()
+        if ration and self._counts and self._dialect.counts_refused:
+            ration.refused(self._now)
         self._name()
         self._attempt.status = spec.status
+        headers = (_JSON, *self._headers, *error.headers)
         body = self._dialect.error_body(spec, self._request_id)
-        reply = Reply(status=spec.status, headers=(_JSON, *self._headers), frames=body_frames(body))
+        reply = Reply(status=spec.status, headers=headers, frames=body_frames(body))
         return written(reply, keep_alive=self._request.keep_alive)
 
     def _scripted(self, operation: str) -> Script:
@@ -214,8 +227,10 @@ class _Answering:
         return self._play(reply, self._chosen("whole"))
 
     def _answer(self) -> Script:
+        self._counts = True
         order = self._order()
         ask = order.ask
+        produced = self._admitted(ask) if self._board.is_limited else None
         self._attempt.stream = ask.stream
         self._attempt.continues = order.continues
         rule = self._chosen("stream" if ask.stream else "whole", ask)
@@ -224,12 +239,14 @@ class _Answering:
         self._name(ids, ask.input_tokens + made[0].output_tokens)
         hit = bool(ask.cached_tokens) and self._stand_in.seen(ask.digest)
         created = 0 if self._dialect is MESSAGES else int(self._now)
-        pace = self._board.pace
+        pace = self._pace
         size = pace.tokens_per_event
         if rule is None and not pace.slow:
             template = order.template(self._dialect, created=created, cache_hit=hit, size=size)
             self._attempt.input_tokens = ask.input_tokens
             self._attempt.output_tokens = order.output_tokens
+            if produced is not None:
+                produced(order.output_tokens)
             return self._at_once(template.filled(ids), streamed=ask.stream)
         headers = (*(_SSE if ask.stream else (_JSON,)), *self._headers)
         if ask.stream:
@@ -238,7 +255,36 @@ class _Answering:
             body = self._dialect.whole(ask, made, ids, created=created, cache_hit=hit)
             frames = body_frames(body, sum(answer.output_tokens for answer in made))
         reply = Reply(status=200, headers=headers, frames=frames, streamed=ask.stream)
-        return self._play(reply, rule, Meter(self._attempt, ask, made, frames))
+        return self._play(reply, rule, Meter(self._attempt, ask, made, frames, produced))
+
+    def _ration(self) -> Ration | None:
+        """What limits leave to the key and the model that it asks for."""
+        return self._board.spent.ration(self._key, self._model, self._now)
+
+    def _admitted(self, ask: Ask) -> Callable[[int], None] | None:
+        """Let the request in; what it is told of its answer's tokens goes to the limits.
+
+        Raises RefusedError: there is no room for it, or a limit is reached.
+        """
+        capacity = self._board.capacity
+        if capacity is not None:
+            wait = capacity.wait(self._board.in_flight)
+            spec = CATALOGUE["overloaded"].error_in(self._dialect.name)
+            if wait is None and spec is not None:
+                raise RefusedError(spec)
+            if wait:
+                first = self._pace.first_token + wait
+                self._pace = msgspec.structs.replace(self._pace, first_token=first)
+        ration = self._ration()
+        if ration is None:
+            return None
+        weights = self._dialect.weigh(ask, cache_hit=self._stand_in.knows(ask.digest))
+        shortage = ration.admit(weights, self._now)
+        if shortage is not None:
+            raise self._dialect.over(shortage, self._model)
+        self._counts = False
+        clock = self._stand_in.clock
+        return lambda tokens: ration.produced(tokens, clock())
 
     def _order(self) -> Order:
         """The request, read; from memory where it came before."""
@@ -319,7 +365,7 @@ class _Answering:
     def _play(self, reply: Reply, rule: FaultRule | None, meter: Meter | None = None) -> Script:
         self._attempt.status = reply.status
         keep_alive = self._request.keep_alive
-        pace = self._board.pace
+        pace = self._pace
         if rule is None and not pace.slow:
             return written(reply, keep_alive=keep_alive)
         scene = Scene(

@@ -10,9 +10,10 @@ Callers' own faults, refusals, callers who leave and attempts that we gave up sa
 a second failure of the same request at the same target. Being throttled is no outage: it holds the
 target for as long as the provider asks.
 
-With nobody else left, a bad target is better than none: one that has worked within the last
-minute is used as before, one that has not is tried once a second (a deliberate departure from
-Envoy's panic mode, which sends everything: these targets are rate-limited).
+With nobody else left, a bad target is better than none (`recourse`): first one that is merely
+less good, because it is slow or its answers are doubtful; then one that has had its share of slow
+start; then one that has worked within the last minute; last one that has not, once a second (a
+deliberate departure from Envoy's panic mode, which sends everything: these are rate-limited).
 
 `Board` takes time and chance as arguments.
 """
@@ -25,10 +26,11 @@ from typing import Final
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
 from understudy.core.outcomes import Result
 from understudy.policy.breaker import Breaker, BreakerState
-from understudy.policy.plans import Target
+from understudy.policy.plans import Recourse, Target
 from understudy.policy.pulls import Node, Pulls
+from understudy.policy.quality import Quality
 
-__all__ = ["Board"]
+__all__ = ["THROTTLE_SECONDS", "Board"]
 
 #: Seconds that a throttled target rests when the provider does not say how long.
 THROTTLE_SECONDS = 5.0
@@ -43,6 +45,9 @@ SHORT_SECONDS = 60.0
 TARGETS_KEPT = 4096
 #: With nothing else left, an open target is tried this often.
 PANIC_SECONDS = 1.0
+#: What asks us to wait no longer than this many seconds is waited for: as long as the longest wait
+#: before a retry.
+SOON_SECONDS = 8.0
 #: Seconds for which a success says that a target works, if not always.
 PARTLY_SECONDS = 60.0
 #: A provider is down where so many of its targets fail, and none of those heard of lately works.
@@ -72,13 +77,20 @@ class Board:
         pulls: what an operator has taken out of service.
         probed: somebody sends probes: targets that may be probed are tried by these when their time
             is over, not by callers' requests.
+        quality: whose answers are to be doubted: others are preferred to these.
     """
 
     def __init__(
-        self, draw: Callable[[], float], pulls: Pulls | None = None, *, probed: bool = False
+        self,
+        draw: Callable[[], float],
+        pulls: Pulls | None = None,
+        *,
+        probed: bool = False,
+        quality: Quality | None = None,
     ) -> None:
         self.pulls = pulls if pulls is not None else Pulls()
         self.probed = probed
+        self.quality = quality if quality is not None else Quality()
         self._draw = draw
         self._accounts: dict[str, Breaker] = {}
         self._providers: dict[str, Breaker] = {}
@@ -121,18 +133,25 @@ class Board:
 
     # -- what may be asked --------------------------------------------------------------------
 
-    def obstacle(self, target: Target, now: float) -> str | None:
+    def obstacle(
+        self, target: Target, now: float, luck: Callable[[], float] | None = None
+    ) -> str | None:
         """Why `target` should not be used by the next request; None if it may be.
 
-        In slow start that is drawn anew at each call: see `rests` for what does not change.
+        In slow start that is a matter of `luck`, in [0, 1), drawn anew at each call where nobody
+        brings one: a request has one for all its looks. See `rests` for what does not change.
         """
         rests = self.rests(target, now)
         if rests is not None:
             return rests
         nodes = self._of(target)
         share = min(nodes.target.share(now), nodes.provider.share(now))
-        if share < 1.0 and self._draw() >= share:
+        if share < 1.0 and (luck or self._draw)() >= share:
             return f"{target.key}: recovering, has {share:.0%} of its traffic"
+        if self.quality.doubted:
+            doubt = self.quality.doubt(target.name, now)
+            if doubt is not None:
+                return f"{target.key}: {doubt}"
         return None
 
     def rests(self, target: Target, now: float) -> str | None:
@@ -190,25 +209,34 @@ class Board:
         """Whether `target` was throttled or overloaded within the last `SHORT_SECONDS`."""
         return now - self._of(target).target.short_at < SHORT_SECONDS
 
-    def may_panic(self, target: Target, now: float) -> bool:
-        """Whether `target`, though there is an obstacle, may be tried because nothing else is left.
+    def recourse(self, target: Target, now: float) -> Recourse:
+        """How good `target` is, there being an obstacle, where nothing without one is left.
 
-        What an operator has pulled, and accounts and models that need a human, are not: nothing but
-        a human brings them back.
+        What an operator has pulled, and accounts and models that need a human, are out: nothing but
+        a human brings them back. So is what has asked us to wait for long.
         """
-        if self.pulls and self.pulls.obstacle(target) is not None:
-            return False
         nodes = self._of(target)
-        breaker = nodes.target
-        if nodes.account.state is not _CLOSED:
-            return False
-        if breaker.fault is not None and breaker.fault.kind not in OUTAGE_LIKE:
-            return False
-        if breaker.state is _CLOSED and nodes.provider.state is _CLOSED:
-            return True  # It has more traffic than its share in slow start, and nobody else.
+        breaker, provider = nodes.target, nodes.provider
+        if self._is_out(target, nodes, now):
+            return Recourse.OUT
+        if breaker.was_told_to_wait:
+            return Recourse.SOON
+        if provider.state is _CLOSED and (breaker.state is _CLOSED or breaker.is_merely_slow):
+            recovers = min(breaker.share(now), provider.share(now)) < 1.0
+            return Recourse.RECOVERING if recovers else Recourse.LESSER
         if now - breaker.last_good < PARTLY_SECONDS:
+            return Recourse.SICK
+        return Recourse.TRIAL if now - breaker.last_attempt >= PANIC_SECONDS else Recourse.OUT
+
+    def _is_out(self, target: Target, nodes: Nodes, now: float) -> bool:
+        if self.pulls and self.pulls.obstacle(target) is not None:
             return True
-        return now - breaker.last_attempt >= PANIC_SECONDS
+        if nodes.account.state is not _CLOSED:
+            return True
+        breaker = nodes.target
+        if breaker.was_told_to_wait:
+            return breaker.opened_until - now > SOON_SECONDS
+        return breaker.fault is not None and breaker.fault.kind not in OUTAGE_LIKE
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -221,6 +249,13 @@ class Board:
         if nodes.provider.state is not _CLOSED:
             nodes.provider.started(now)
 
+    def came(
+        self, target: Target, now: float, began: float, *, late: bool, is_probe: bool = False
+    ) -> None:
+        """The first content of an attempt at `target` has come, far later than usual or in time."""
+        breaker = self._of(target).target
+        breaker.came(now, began, self._draw(), late=late, is_probe=is_probe)
+
     def ended(
         self,
         target: Target,
@@ -231,14 +266,18 @@ class Board:
         *,
         retry: bool = False,
         is_probe: bool = False,
+        late: bool = False,
     ) -> None:
         """An attempt at `target` that began at `began` has ended so.
 
-        `retry`: the same request has been tried there before.
+        `retry`: the same request has been tried there before. `late`: its first content was.
         """
         nodes = self._of(target)
         if result is _CONTENT:
-            nodes.target.succeeded(now, began, is_probe=is_probe)
+            if late:
+                nodes.target.succeeded_late(now, began, self._draw())
+            else:
+                nodes.target.succeeded(now, began, is_probe=is_probe)
             nodes.provider.succeeded(now, began, is_probe=is_probe)
             if nodes.account.state is not _CLOSED:
                 nodes.account.succeeded(now, began)

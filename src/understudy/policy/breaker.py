@@ -13,6 +13,11 @@ began before the breaker opened and ends later, well or badly, says nothing new:
 it, prolong it, or end a trial. One out of turn that succeeds closes it; one that fails leaves its
 time as it stands.
 
+Lateness is evidence of its own (`Breaker.came`): the first content of an answer far later than
+usual. A target that is only late is opened as well, for a fault of the code `slower_than_usual`,
+which makes others preferred to it and keeps nobody from it: slow is better than nothing. A trial
+that is late has failed.
+
 Slow start: after an outage a tenth of the traffic comes back at once, and all of it over two
 minutes (Envoy's slow start: the share grows with time, from 10 %), so that what has just recovered
 is not knocked over by those who waited for it.
@@ -23,8 +28,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from understudy.core.faults import Fault, Kind
-from understudy.policy.detect import Cusum
+from understudy.core.faults import Fault, Kind, Scope
+from understudy.policy.detect import Cusum, slowness
 
 __all__ = ["Breaker", "BreakerState"]
 
@@ -46,6 +51,7 @@ PROBE_SECONDS = 2.0
 #: a sound target fails one call of a hundred too.
 MIXED_SECONDS = 5.0
 
+_SLOW_CODE: Final = "slower_than_usual"
 _NEVER = float("-inf")
 
 
@@ -70,6 +76,7 @@ class Breaker:
         "_openings",
         "_passed",
         "_ramp_from",
+        "_slowness",
         "_trial",
         "fault",
         "last_attempt",
@@ -77,6 +84,7 @@ class Breaker:
         "last_good",
         "opened_until",
         "short_at",
+        "slow_since",
         "state",
         "suspected_at",
     )
@@ -94,7 +102,10 @@ class Breaker:
         self.short_at = _NEVER
         #: Since when it has been under suspicion, if it is.
         self.suspected_at = _NEVER
+        #: Since when its answers have been later than usual, if they are.
+        self.slow_since = _NEVER
         self._cusum = Cusum()
+        self._slowness = slowness()
         self._opened_at = _NEVER
         self._closed_at = _NEVER
         self._openings = 0
@@ -125,6 +136,11 @@ class Breaker:
         """It works, and must not be asked more: no probe of ours would be welcome."""
         return self.fault is not None and self.fault.kind is Kind.THROTTLED
 
+    @property
+    def is_merely_slow(self) -> bool:
+        """It works, and was opened because it answers late."""
+        return self.fault is not None and self.fault.code == _SLOW_CODE
+
     def admits(self, now: float) -> bool:
         """Whether an attempt may go through at `now`."""
         if self.state is _CLOSED:
@@ -145,6 +161,47 @@ class Breaker:
             self.state = BreakerState.HALF_OPEN
             self._trial = True
 
+    def came(
+        self, now: float, began: float, chance: float, *, late: bool, is_probe: bool = False
+    ) -> None:
+        """The first content of an attempt came, `late` or in time. `chance` draws the jitter.
+
+        A probe asks for one word, and so says less of what callers wait for: late it speaks against
+        its target, in time it says nothing.
+        """
+        if began < self._opened_at:
+            return
+        if self.state is not _CLOSED:
+            if self.was_told_to_wait and began >= self.opened_until:
+                # It takes requests again; how many, is its gate's to say (`gates`).
+                self._close(now)
+            return
+        if not late:
+            if not is_probe and self._slowness.score:
+                self._slowness.add_good()
+                if not self._slowness.score:
+                    self.slow_since = _NEVER
+            return
+        self._slowness.add_bad()
+        if self.slow_since == _NEVER:
+            self.slow_since = now
+        if self._slowness.is_alarmed:
+            self.open(_slower_than_usual(), now, chance)
+
+    def succeeded_late(self, now: float, began: float, chance: float) -> None:
+        """An attempt ended well whose first content was late: no trial to close it by."""
+        if not self.is_merely_slow:
+            self.succeeded(now, began)
+            return
+        self.last_good = now
+        if began < self._opened_at:
+            return
+        if began < self.opened_until:
+            self.inconclusive(began)
+            return
+        self._rest(_slower_than_usual(), now, self._interval(chance))
+        self._openings += 1
+
     def succeeded(self, now: float, began: float, *, is_probe: bool = False) -> None:
         """An attempt that began at `began` ended well."""
         self.last_good = now
@@ -154,6 +211,10 @@ class Breaker:
             self._cusum.add_good()
             if not self._cusum.is_suspicious:
                 self.suspected_at = _NEVER
+            return
+        if self.is_merely_slow and began < self.opened_until:
+            # Out of turn: one answer in time is no proof against many that were late.
+            self.inconclusive(began)
             return
         if is_probe:
             self._passed += 1
@@ -243,5 +304,15 @@ class Breaker:
         self._passed = 0
         self.fault = None
         self.opened_until = 0.0
-        self.suspected_at = _NEVER
+        self.suspected_at = self.slow_since = _NEVER
         self._cusum.clear()
+        self._slowness.clear()
+
+
+def _slower_than_usual() -> Fault:
+    return Fault(
+        kind=Kind.SLOW,
+        scope=Scope.MODEL,
+        code=_SLOW_CODE,
+        message="answers begin far later than they usually do",
+    )

@@ -42,6 +42,8 @@ class CauseKind(StrEnum):
     OWN_BUG = "own_bug"
     #: Answers that are empty, garbled or not what the dialect allows, under a success.
     DEGRADED_ANSWERS = "degraded_answers"
+    #: Answers that are whole and sound, and no longer what this model usually writes.
+    DEGRADED_QUALITY = "degraded_quality"
     #: What is asked for is not served there at all: a wrong address, or not from this country.
     MISCONFIGURED = "misconfigured"
     #: None of these, or several that cannot be told apart.

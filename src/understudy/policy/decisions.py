@@ -8,6 +8,8 @@ from typing import Protocol
 import msgspec
 
 from understudy.core.outcomes import Attempt
+from understudy.policy.gates import Gates, Ticket
+from understudy.policy.plans import NOBODYS, Claim
 from understudy.policy.targets import Health, Target
 from understudy.policy.verdict import Verdict
 
@@ -20,6 +22,7 @@ __all__ = [
     "Hedges",
     "Limits",
     "Pace",
+    "Queue",
     "Refuse",
     "Start",
     "Stream",
@@ -67,6 +70,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     budget: Budget
     hedges: Hedges
     pace: Pace
+    gates: Gates
     draw: Callable[[], float]
 
 
@@ -115,6 +119,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool = False
     #: A second attempt after so long without content; 0: after the target's own p95; None: never.
     hedge: float | None = None
+    #: What it needs of its targets' limits.
+    claim: Claim = NOBODYS
+
+    def patience(self, since: float) -> float:
+        """Seconds that it waits for its turn, from `since` on: background as long as leaves it the
+        time to be answered, what people wait for no longer than for a first token.
+        """
+        half = (self.deadline - since) / 2.0
+        return half if self.claim.background else min(self.first_token, half)
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -144,6 +157,15 @@ class Wait(msgspec.Struct, frozen=True):
     target: Target
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """Nothing to do until `Delivery.due`: it waits for one of `targets`, none of which can take it
+    now; `Gates.enter` is to be told.
+    """
+
+    ticket: Ticket
+    targets: tuple[Target, ...]
+
+
 class Finish(msgspec.Struct, frozen=True):
     """The answer is whole: end the caller's response."""
 
@@ -160,4 +182,4 @@ class Break(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-Decision = Start | Ended | Wait | Finish | Refuse | Break
+Decision = Start | Ended | Wait | Queue | Finish | Refuse | Break

@@ -17,6 +17,10 @@ Rules.
   pass, waits (full jitter, or as long as the provider asks), and is charged to the retry budget.
   When its wait is over it asks health like everyone: a target that was given up meanwhile is not
   tried out of turn.
+* A request that finds every target that would do full waits for its turn (`gates`): background for
+  half of its time, so that what is let in can still end; an interactive one as long as it would for
+  a first token. Then that one goes in where only a guess keeps it out. Where the provider has said
+  that there is no more, it is told so, and so is background work.
 * A hedge is a second attempt beside a slow first one: only for streams, only before content, only
   at another target that is well, within a budget of its own, and never while a target of the plan
   is short of capacity (Dean & Barroso, "The Tail at Scale"; hedges sustain an overload).
@@ -34,32 +38,34 @@ from understudy.policy.decisions import (
     Ended,
     Finish,
     Limits,
+    Queue,
     Refuse,
     Start,
     Stream,
     Surroundings,
     Wait,
 )
-from understudy.policy.run import Run
-from understudy.policy.targets import Choice, Plan, Target, choose
+from understudy.policy.gates import Ticket
+from understudy.policy.run import Run, held_to, slow_at
+from understudy.policy.targets import Choice, Full, Plan, Target, choose
 from understudy.policy.transitions import TRANSITIONS, Happening, State
-from understudy.policy.turns import Turns
+from understudy.policy.turns import BACKOFF_SECONDS, BACKOFF_SECONDS_MAX, Turns
 from understudy.policy.verdict import (
     Verdict,
+    breaking_fault,
     broken_off,
     cannot_serve,
+    crowded_out,
     give_back,
+    last_faults,
     out_of_time,
 )
 
 __all__ = ["Delivery"]
 
-#: Seconds of the first wait and the longest (the official SDKs: min(0.5·2ⁿ, 8)).
-BACKOFF_SECONDS = 0.5
-BACKOFF_SECONDS_MAX = 8.0
-#: How long a whole answer of n tokens may take: Anthropic's SDK reckons with an hour for 128,000
-#: tokens when it guards non-streaming requests (`_calculate_nonstreaming_timeout`).
-SECONDS_PER_TOKEN = 3600.0 / 128_000.0
+#: Seconds between two looks of one that waits for its turn, at whether something better has turned
+#: up. Whoever keeps time asks it at once when its turn has come (`Ticket.granted`).
+LOOK_SECONDS = 1.0
 
 # Those of a request that goes well, looked up once: in Python 3.11 a member of an enumeration costs
 # as much as a call.
@@ -105,6 +111,7 @@ class Delivery:
         "due",
         "outcome",
         "state",
+        "ticket",
     )
 
     def __init__(self, plan: Plan, limits: Limits, surroundings: Surroundings, wall: float) -> None:
@@ -123,6 +130,8 @@ class Delivery:
         self._sent = False
         self._hedge_at = _NEVER
         self._turns = Turns(plan)
+        #: Its place, should it have to wait for its turn.
+        self.ticket = Ticket(surroundings.gates, limits.claim, surroundings.draw)
         #: The target that a wait is for, and since when.
         self._next: tuple[Target, float] | None = None
 
@@ -176,9 +185,15 @@ class Delivery:
             return (ended, *self._fail(Break(broken_off(fault))))
         return (ended, *self._go_on(start.target, fault, now, stream))
 
-    def timer(self, now: float, stream: Stream) -> tuple[Decision, ...]:
-        """The moment `due` has come. `stream`: the answer under way, as far as it shows."""
+    def timer(self, now: float, stream: Stream | None) -> tuple[Decision, ...]:
+        """The moment `due` has come. `stream`: the answer under way, as far as it shows; None
+        before the first attempt.
+        """
         self._expect(Happening.DUE)
+        if self.ticket.waits:
+            return self._look_in_line(now, stream)
+        if stream is None:
+            raise RuntimeError("an attempt under way that shows nothing")
         if self._next is not None:
             return self._look_again(*self._next, now, stream)
         if now >= self._limits.deadline:
@@ -204,6 +219,7 @@ class Delivery:
     def gone(self, now: float) -> tuple[Decision, ...]:
         """The caller has left."""
         self._expect(Happening.GONE)
+        self.ticket.waits = False
         ended = tuple([self._end(run, Result.CANCELLED, None, now) for run in tuple(self._runs)])
         self._move(State.CANCELLED)
         self.outcome = RequestOutcome.CANCELLED
@@ -246,7 +262,7 @@ class Delivery:
                 ended += (self._end(run, Result.FAULT, late, now),)
         if self._sent:
             return (*ended, *self._fail(Break(broken_off(None))))
-        return (*ended, *self._fail(Refuse(out_of_time(self._faults()))))
+        return (*ended, *self._fail(Refuse(out_of_time(last_faults(self.attempts)))))
 
     def _look_again(
         self, target: Target, since: float, now: float, stream: Stream
@@ -255,19 +271,20 @@ class Delivery:
         limits, health = self._limits, self._around.health
         if now >= limits.deadline:
             return self._out_of_time(now)
-        if health.obstacle(target, now) is None:
+        ticket = self.ticket
+        if health.obstacle(target, now, ticket.luck) is None and ticket.shut(target, now) is None:
             self._next = None
             kind = self._turns.kind_at(target)
             why = f"again after {kind}, waited {now - since:.1f} s; no other is left"
             return (self._start(Choice(target, why), now, stream, retry=True),)
-        other = choose(self._plan.targets, health, now, self._turns.out(), f"{target.key} rests")
-        if other is not None:
+        other = self._choose(now, f"{target.key} rests")
+        if isinstance(other, Choice):
             self._next = None
             return (self._start(other, now, stream),)
         # It rests, or another request is trying it: soon over, or not worth the caller's while.
         rest = health.opens_again_in(target, now) or BACKOFF_SECONDS
         if rest > BACKOFF_SECONDS_MAX or now + rest >= limits.deadline:
-            return self._nothing_left(now)
+            return self._end_with(self._no_target(now))
         self._move(self._waiting)
         self.due = now + rest
         return ()
@@ -277,24 +294,69 @@ class Delivery:
         if now >= self._limits.deadline:
             return self._out_of_time(now)
         if self._sent and not self._may_continue(stream):
-            return self._fail(Break(broken_off(self._last_fault())))
+            return self._fail(Break(broken_off(breaking_fault(self.attempts))))
         if len(self.attempts) < self._limits.attempts:
-            out = self._turns.out()
-            choice = choose(self._plan.targets, self._around.health, now, out, because)
-            if choice is not None:
+            choice = self._choose(now, because)
+            if isinstance(choice, Choice):
                 return (self._start(choice, now, stream),)
+            if choice is not None:
+                return (self._stand_in_line(choice, now),)
             waiting = self._retry(now)
             if waiting is not None:
                 return (waiting,)
-        return self._nothing_left(now)
+        return self._end_with(self._no_target(now))
+
+    def _choose(self, now: float, because: str) -> Choice | Full | None:
+        """The next target, as things stand."""
+        health, out = self._around.health, self._turns.out()
+        return choose(self._plan.targets, health, now, self.ticket, out, because)
+
+    def _stand_in_line(self, full: Full, now: float) -> Queue:
+        """Wait for one of several targets, none of which can take it now."""
+        self._move(self._waiting)
+        self.due = self._next_look(self.ticket.since if self.ticket.waits else now, now)
+        return Queue(self.ticket, full.targets)
+
+    def _look_in_line(self, now: float, stream: Stream | None) -> tuple[Decision, ...]:
+        """Whether its turn has come, or it has waited long enough."""
+        ticket = self.ticket
+        if now >= self._limits.deadline:
+            return self._out_of_time(now)
+        patience = self._limits.patience(ticket.since)
+        because = f"waited {now - ticket.since:.1f} s for its turn"
+        choice = self._choose(now, because)
+        if choice is None:
+            # What it waited for is of no use any more.
+            ticket.waits = False
+            return self._advance(now, because, stream)
+        if isinstance(choice, Full):
+            if now < ticket.since + patience:
+                return self._wait_on(choice, now)
+            wait, target = ticket.soonest(choice.willing or choice.targets, now)
+            if wait > 0.0 or not choice.willing or self._limits.claim.background:
+                return self._end_with(crowded_out(max(wait, patience)))
+            choice = Choice(target, f"{because}, in vain")
+        return (self._start(choice, now, stream),)
+
+    def _wait_on(self, full: Full, now: float) -> tuple[Decision, ...]:
+        if self.ticket.granted:
+            # It may not go any more where it was let in.
+            return (self._stand_in_line(full, now),)
+        self._move(self._waiting)
+        self.due = self._next_look(self.ticket.since, now)
+        return ()
+
+    def _next_look(self, since: float, now: float) -> float:
+        return max(now, min(now + LOOK_SECONDS, since + self._limits.patience(since)))
 
     def _may_continue(self, stream: Stream | None) -> bool:
         return self._limits.continues and stream is not None and stream.standing() is not None
 
-    def _nothing_left(self, now: float) -> tuple[Decision, ...]:
+    def _end_with(self, verdict: Verdict) -> tuple[Decision, ...]:
+        """Nobody can serve it, or go on with it."""
         if self._sent:
-            return self._fail(Break(broken_off(self._last_fault())))
-        return self._fail(Refuse(self._no_target(now)))
+            return self._fail(Break(broken_off(breaking_fault(self.attempts))))
+        return self._fail(Refuse(verdict))
 
     def _mend(self, target: Target, fault: Fault, now: float, stream: Stream) -> Start | None:
         """The same target once more, if the fault says how the request would fit it."""
@@ -324,7 +386,9 @@ class Delivery:
         for target in self._plan.targets:
             if target.key in out or target.key == slow.target.key:
                 continue
-            if health.obstacle(target, now) is None and health.fault(target) is None:
+            if health.obstacle(target, now, self.ticket.luck) is not None or health.fault(target):
+                continue
+            if self.ticket.shut(target, now) is None:
                 waited = now - slow.began
                 why = f"beside {slow.target.key}, which was slow after {waited:.1f} s"
                 return (self._start(Choice(target, why), now, None, hedge=True),)
@@ -332,17 +396,9 @@ class Delivery:
 
     def _retry(self, now: float) -> Wait | None:
         """The soonest promise of a second try at a target that was tried, if any may have one."""
-        best: tuple[float, Target] | None = None
-        around = self._around
-        for target, fault in self._turns.retryable():
-            if not around.budget.allows(target.key, now):
-                continue
-            cap = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** (len(self.attempts) - 1))
-            # Never sooner than the provider asks, however long that is.
-            at = now + max(around.draw() * cap, fault.retry_after or 0.0)
-            if at < self._limits.deadline and (best is None or at < best[0]):
-                best = at, target
-        if best is None:
+        around, tried = self._around, len(self.attempts)
+        best = self._turns.soonest(around.budget.allows, around.draw, now, tried)
+        if best is None or best[0] >= self._limits.deadline:
             return None
         self.due, target = best
         self._next = target, now
@@ -361,6 +417,7 @@ class Delivery:
         hedge: bool = False,
     ) -> Start:
         self._move(State.CONTINUING if self._sent else _ATTEMPTING)
+        self.ticket.waits = False
         target = choice.target
         attempt = Attempt(
             target=target.name,
@@ -373,45 +430,13 @@ class Delivery:
             attempt.from_char = stream.standing() or 0
         self.attempts.append(attempt)
         start = Start(target, attempt, retry, now, hedge)
-        self._runs.append(self._held_to(start, now))
+        limits, pace = self._limits, self._around.pace
+        is_last = len(self.attempts) >= limits.attempts or not self._turns.left(target)
+        self._runs.append(held_to(start, now, limits, pace, is_last=is_last))
         if not hedge:
-            self._hedge_at = self._slow_at(target, now)
+            self._hedge_at = _NEVER if self._sent else slow_at(target, now, limits, pace)
         self._set_due()
         return start
-
-    def _slow_at(self, target: Target, now: float) -> float:
-        """When an attempt that begins now is slow enough for one beside it."""
-        limits = self._limits
-        if limits.hedge is None or self._sent or not limits.stream:
-            return _NEVER
-        after = limits.hedge or self._around.pace.hedge_after(target.key)
-        return _NEVER if after is None else now + after
-
-    def _held_to(self, start: Start, now: float) -> Run:
-        """How long the attempt may take to its first content.
-
-        Only a stream shows its first token. A whole answer shows nothing until it is complete, so
-        it gets the time that its length may need, and never so much that no other target could
-        have a turn before the deadline. Having less than it is entitled to is the caller's hurry,
-        or earlier attempts' doing, and no fault of the target's.
-        """
-        limits, key, pace = self._limits, start.target.key, self._around.pace
-        fair = pace.first_token(key) if limits.learned and limits.stream else limits.first_token
-        if limits.stream:
-            return Run(start, now + fair, now + fair)
-        known = pace.whole_answer(key) if limits.learned else None
-        if limits.max_tokens is not None:
-            fair += limits.max_tokens * SECONDS_PER_TOKEN
-        elif limits.hurried or known is not None:
-            fair = _NEVER
-        if known is not None:
-            fair = min(fair, max(known, limits.first_token))
-        entitled = now + fair
-        if len(self.attempts) >= limits.attempts or not self._turns.left(start.target):
-            return Run(start, entitled, limits.deadline)
-        half = now + (limits.deadline - now) / 2.0
-        bounded = limits.max_tokens is not None or known is not None
-        return Run(start, entitled, min(half, entitled) if bounded else half)
 
     def _run(self, start: Start) -> Run:
         for run in self._runs:
@@ -439,36 +464,22 @@ class Delivery:
 
     # -- what is known at the end -------------------------------------------------------------
 
-    def _faults(self) -> list[Fault]:
-        """The last fault of each target, the latest last."""
-        last: dict[tuple[str, str], Fault] = {}
-        for attempt in self.attempts:
-            if attempt.fault is not None:
-                name = (attempt.target, attempt.account)
-                last.pop(name, None)
-                last[name] = attempt.fault
-        return list(last.values())
-
-    def _last_fault(self) -> Fault | None:
-        """The fault that broke the answer off: a fallback that does not fit must not hide it."""
-        faults = [a.fault for a in self.attempts if a.fault is not None]
-        telling = [f for f in faults if f.kind not in {Kind.ADAPTABLE, Kind.CALLER}] or faults
-        return telling[-1] if telling else None
-
     def _no_target(self, now: float) -> Verdict:
-        faults = self._turns.faults()
-        over = len(self.attempts) >= self._limits.attempts or not self._turns.left()
-        if faults and over and all(fault.kind is Kind.ADAPTABLE for fault in faults):
+        misfit = self._turns.misfit(used_up=len(self.attempts) >= self._limits.attempts)
+        if misfit is not None:
             # It fits nowhere: the caller must hear what it would have to change.
-            return give_back(faults[0])
+            return give_back(misfit)
         targets, health = self._plan.targets, self._around.health
         waits = [health.opens_again_in(target, now) for target in targets]
         # Where nothing could be tried, what is known of the targets is the reason.
-        known = self._faults() or [f for f in map(health.fault, targets) if f is not None]
+        known = last_faults(self.attempts) or [
+            f for f in map(health.fault, targets) if f is not None
+        ]
         return cannot_serve(known, min(waits, default=0.0))
 
     def _fail(self, decision: Refuse | Break) -> tuple[Decision, ...]:
         self._move(State.FAILED)
+        self.ticket.waits = False
         self.outcome = RequestOutcome.FAILED
         return (decision,)
 

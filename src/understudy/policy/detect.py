@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["ALARM", "SUSPICION", "Cusum"]
+__all__ = ["ALARM", "SUSPICION", "Cusum", "slowness"]
 
 #: The share of calls that fail at a sound target, and from which on one is broken.
 SOUND: Final = 0.01
@@ -32,17 +32,31 @@ SUSPICION: Final = 2.0
 
 _BAD: Final = math.log(BROKEN / SOUND)
 _GOOD: Final = math.log((1.0 - BROKEN) / (1.0 - SOUND))
-#: The score grows no further, so that what is over is soon forgotten.
-_MOST: Final = 2.0 * ALARM
+#: Likewise of answers that are merely late: of callers' a few are at the best of times (a long
+#: prompt, a little thought), and a target is slow where every other one is. Four in a row are an
+#: alarm, so is one that three probes confirm.
+TIMELY: Final = 0.03
+LATE: Final = 0.5
+SLOW_ALARM: Final = 9.0
+_LATE: Final = math.log(LATE / TIMELY)
+_IN_TIME: Final = math.log((1.0 - LATE) / (1.0 - TIMELY))
 
 
 class Cusum:
-    """The score of one node."""
+    """The score of one node.
 
-    __slots__ = ("score",)
+    Args:
+        bad, good: what one call adds, and takes away (negative).
+        alarm: the score from which on it is certain.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_alarm", "_bad", "_good", "score")
+
+    def __init__(self, bad: float = _BAD, good: float = _GOOD, alarm: float = ALARM) -> None:
         self.score = 0.0
+        self._bad = bad
+        self._good = good
+        self._alarm = alarm
 
     @property
     def is_suspicious(self) -> bool:
@@ -52,17 +66,23 @@ class Cusum:
     @property
     def is_alarmed(self) -> bool:
         """It is broken, as far as anybody can tell."""
-        return self.score >= ALARM
+        return self.score >= self._alarm
 
     def add_good(self) -> None:
         """A call went well."""
         if self.score:
-            self.score = max(0.0, self.score + _GOOD)
+            self.score = max(0.0, self.score + self._good)
 
     def add_bad(self) -> None:
         """A call failed."""
-        self.score = min(_MOST, self.score + _BAD)
+        # It grows no further than twice the alarm, so that what is over is soon forgotten.
+        self.score = min(2.0 * self._alarm, self.score + self._bad)
 
     def clear(self) -> None:
         """What was seen counts no more."""
         self.score = 0.0
+
+
+def slowness() -> Cusum:
+    """A score of how late a target's answers are: bad is late, good is in time."""
+    return Cusum(_LATE, _IN_TIME, SLOW_ALARM)

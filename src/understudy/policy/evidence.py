@@ -85,6 +85,12 @@ class _Usual:
         self._known = 0
         self._at = 0.0
 
+    def looks_late(self, seconds: float) -> bool:
+        """Whether one that took so long is late."""
+        if self._known < self._needed:
+            return seconds > LATE_UNKNOWN_SECONDS
+        return seconds > LATE_TIMES * self._mean and seconds > self._least
+
     def is_late(self, seconds: float, now: float) -> bool:
         """Whether one that took so long is late; it is learned from."""
         if self._known < self._needed:
@@ -259,6 +265,15 @@ class Evidence:
         if seat.run and began >= seat.failed_at:
             seat.run = {}
             seat.house.settle()
+
+    def looks_late(self, target: Target, seconds: float, *, probe: bool) -> bool:
+        """Whether a first content after so many seconds is far later than usual at `target`.
+        Nothing is learned from it: `worked` does, when the answer has ended.
+        """
+        seat = self._seats.get(target.key)
+        if seat is None:
+            return seconds > LATE_UNKNOWN_SECONDS
+        return (seat.probed if probe else seat.usual).looks_late(seconds)
 
     def failed(
         self,

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import msgspec
 
+from understudy.core.quota import Need
 from understudy.core.settings import Tenant, Tier
 
-__all__ = ["Ask", "Choice", "Plan", "Target"]
+__all__ = ["NOBODYS", "Ask", "Choice", "Claim", "Full", "Plan", "Recourse", "Target"]
+
+
+class Recourse(IntEnum):
+    """How good a target is that there is an obstacle to: the least is preferred."""
+
+    #: It works, only not as well as it used to.
+    LESSER = 0
+    #: It has asked us to wait for a moment: worth a wait.
+    SOON = 1
+    #: It works again, and has had its share of the traffic: more could knock it over.
+    RECOVERING = 2
+    #: It fails, and not always.
+    SICK = 3
+    #: It has not worked for a while; a guess beats a certain failure.
+    TRIAL = 4
+    #: Not to be used.
+    OUT = 5
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +47,21 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     #: It may be asked questions of our own.
     probed: bool = False
+    #: Its provider counts a request's limit of output tokens when it begins, not what is produced.
+    reserves_output: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a request needs of a target's limits, and whose it is."""
+
+    need: Need
+    tenant: str | None = None
+    #: It gives way to what people wait for.
+    background: bool = False
+
+
+#: Of requests that nobody counts.
+NOBODYS = Claim(Need(input=0.0, output=0.0))
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +90,15 @@ class Choice(msgspec.Struct, frozen=True):
 
     target: Target
     why: str
+
+
+class Full(msgspec.Struct, frozen=True):
+    """Targets that would do, and cannot take the request just now.
+
+    `willing`: those of them that have not asked us to wait; only what we know of their limits, or
+    guess, stands against them.
+    """
+
+    targets: tuple[Target, ...]
+    why: str
+    willing: tuple[Target, ...] = ()

@@ -2,6 +2,7 @@
 
 A target is probed
 * under suspicion: at once, and every second until the suspicion is gone or is certainty;
+* whose answers come later than usual: three times;
 * beside one in doubt: until three answers of its siblings are in, and anew when the doubt becomes
   certainty: is it only that model, or that account, or all of the provider?
 * at rest after an outage: when its time is over, one probe at a time (`breaker`), so that no
@@ -23,7 +24,7 @@ from typing import Final
 from understudy.core.faults import Fault
 from understudy.policy.board import Board
 from understudy.policy.breaker import Breaker, BreakerState
-from understudy.policy.plans import Target
+from understudy.policy.plans import Recourse, Target
 
 __all__ = ["IDLE_SECONDS", "SUSPICION_BURST", "SUSPICION_SECONDS", "Always", "Probing"]
 
@@ -138,9 +139,18 @@ class Probing:
             watched.refill(now)
             may = watched.budget >= 1.0 and now - watched.at >= SUSPICION_SECONDS
             return "under suspicion" if may else None
+        if self._may_be_slow(breaker, watched, now):
+            return "slower than usual"
         if self._is_idle(breaker, watched, now):
             return "idle" if breaker.last_good > _NEVER else "never proved"
         return None
+
+    def _may_be_slow(self, breaker: Breaker, watched: _Watched, now: float) -> bool:
+        """Its answers come late: three probes confirm it, or leave it to callers' answers."""
+        since = breaker.slow_since
+        if since == _NEVER or now - watched.at < SUSPICION_SECONDS:
+            return False
+        return watched.times_since(since) < OPINIONS
 
     def _is_idle(self, breaker: Breaker, watched: _Watched, now: float) -> bool:
         heard = max(breaker.last_good, watched.at)
@@ -202,13 +212,15 @@ class Probing:
 class Always:
     """Health as a probe sees it: it is sent wherever it is meant to go."""
 
-    def obstacle(self, target: Target, now: float) -> str | None:
+    def obstacle(
+        self, target: Target, now: float, luck: Callable[[], float] | None = None
+    ) -> str | None:
         """None: see `understudy.policy.targets.Health`."""
         return None
 
-    def may_panic(self, target: Target, now: float) -> bool:
-        """True."""
-        return True
+    def recourse(self, target: Target, now: float) -> Recourse:
+        """None worse."""
+        return Recourse.LESSER
 
     def fault(self, target: Target) -> Fault | None:
         """None."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from understudy.core.faults import Fault, Kind, Scope
-from understudy.policy.decisions import Limits, Start, Stream
+from understudy.policy.decisions import Limits, Pace, Start, Stream
+from understudy.policy.plans import Target
 
-__all__ = ["DRIP_BYTES_PER_SECOND", "GIVEN_UP", "PATIENCE", "Run"]
+__all__ = ["DRIP_BYTES_PER_SECOND", "GIVEN_UP", "PATIENCE", "Run", "held_to", "slow_at"]
 
 _NO_BEGINNING = "first_token_timeout"
 _NO_ANSWER = "answer_timeout"
@@ -18,6 +19,10 @@ PATIENCE = 4.0
 #: A stream that brings less than this of content's events, over that same time, will not end in
 #: anybody's lifetime: a chunk of one token is 100 to 250 bytes, so this is a token in 3 to 6 s.
 DRIP_BYTES_PER_SECOND = 40.0
+#: How long a whole answer of n tokens may take: Anthropic's SDK reckons with an hour for 128,000
+#: tokens when it guards non-streaming requests (`_calculate_nonstreaming_timeout`).
+SECONDS_PER_TOKEN = 3600.0 / 128_000.0
+_NEVER = float("inf")
 
 
 class Run:
@@ -82,6 +87,41 @@ class Run:
             code=_NO_BEGINNING if limits.stream else _NO_ANSWER,
             message=f"no content within {now - self.start.began:.1f} s",
         )
+
+
+def held_to(start: Start, now: float, limits: Limits, pace: Pace, *, is_last: bool) -> Run:
+    """The watch over an attempt that begins now: how long it may take to its first content.
+
+    Only a stream shows its first token. A whole answer shows nothing until it is complete, so it
+    gets the time that its length may need, and never so much that no other target could have a turn
+    before the deadline; all that is left where none could anyway (`is_last`). Having less than it
+    is entitled to is the caller's hurry, or earlier attempts' doing, and no fault of the target's.
+    """
+    key = start.target.key
+    fair = pace.first_token(key) if limits.learned and limits.stream else limits.first_token
+    if limits.stream:
+        return Run(start, now + fair, now + fair)
+    known = pace.whole_answer(key) if limits.learned else None
+    if limits.max_tokens is not None:
+        fair += limits.max_tokens * SECONDS_PER_TOKEN
+    elif limits.hurried or known is not None:
+        fair = _NEVER
+    if known is not None:
+        fair = min(fair, max(known, limits.first_token))
+    entitled = now + fair
+    if is_last:
+        return Run(start, entitled, limits.deadline)
+    half = now + (limits.deadline - now) / 2.0
+    bounded = limits.max_tokens is not None or known is not None
+    return Run(start, entitled, min(half, entitled) if bounded else half)
+
+
+def slow_at(target: Target, now: float, limits: Limits, pace: Pace) -> float:
+    """When an attempt that begins now is slow enough for one beside it; infinity: never."""
+    if limits.hedge is None or not limits.stream:
+        return _NEVER
+    after = limits.hedge or pace.hedge_after(target.key)
+    return _NEVER if after is None else now + after
 
 
 def _slow(code: str, message: str) -> Fault:

@@ -7,26 +7,30 @@ weighs what changes (health, what this request has tried) and is computed at eac
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import msgspec
 
 from understudy.core.faults import Fault
-from understudy.policy.plans import Ask, Choice, Plan, Target
+from understudy.policy.plans import Ask, Choice, Full, Plan, Recourse, Target
 
-__all__ = ["Ask", "Choice", "Health", "Plan", "Target", "choose", "eligible"]
+__all__ = ["Ask", "Choice", "Door", "Full", "Health", "Plan", "Target", "choose", "eligible"]
 
 
 class Health(Protocol):
     """What `choose` asks of health: see `understudy.policy.breaker.Board`."""
 
-    def obstacle(self, target: Target, now: float) -> str | None:
-        """Why a target should not be used now."""
+    def obstacle(
+        self, target: Target, now: float, luck: Callable[[], float] | None = None
+    ) -> str | None:
+        """Why a target should not be used now. `luck` in [0, 1): one for all of a request's looks,
+        where that is a matter of shares.
+        """
         ...
 
-    def may_panic(self, target: Target, now: float) -> bool:
-        """Whether it may be tried all the same, nothing else being left."""
+    def recourse(self, target: Target, now: float) -> Recourse:
+        """How good it is all the same, nothing else being left."""
         ...
 
     def fault(self, target: Target) -> Fault | None:
@@ -39,6 +43,18 @@ class Health(Protocol):
 
     def opens_again_in(self, target: Target, now: float) -> float:
         """Seconds until it may be tried again; 0 if now."""
+        ...
+
+
+class Door(Protocol):
+    """What `choose` asks of limits: see `understudy.policy.gates.Ticket`."""
+
+    def shut(self, target: Target, now: float) -> str | None:
+        """Why a target cannot take the request now; None if it can."""
+        ...
+
+    def luck(self) -> float:
+        """The request's luck: see `Health.obstacle`."""
         ...
 
 
@@ -89,32 +105,75 @@ def choose(
     targets: tuple[Target, ...],
     health: Health,
     now: float,
+    door: Door,
     barred: Collection[str] = (),
     because: str = "",
-) -> Choice | None:
-    """The first target in order that is healthy and not in `barred` (keys); None if there is none.
+) -> Choice | Full | None:
+    """The first target in order that is healthy, not in `barred` (keys), and can take the request;
+    None if there is none.
 
-    When every one that is left is unhealthy, one of them is tried all the same, if it has not been
-    tried just now: a guess beats a certain failure. `because` says what led here.
+    Where none is wholly well, one that works less well than it should is next. Where those that
+    would do cannot take more just now, they are worth a wait (`Full`). When every one that is left
+    is sick, one of them is tried all the same, if it has not been tried just now: a guess beats a
+    certain failure. `because` says what led here.
     """
-    passed: list[str] = []
+    passed = _Passed(because)
     for target in targets:
         if target.key in barred:
             continue
-        obstacle = health.obstacle(target, now)
-        if obstacle is None:
-            if target is targets[0] and not because:
-                return Choice(target, "first in order")
-            return Choice(target, _why(passed, because))
-        passed.append(obstacle)
-    for target in targets:
-        if target.key not in barred and health.may_panic(target, now):
-            reason = _why(passed, because)
-            return Choice(target, f"{reason}; nothing else is left, so it is tried all the same")
-    return None
+        obstacle = health.obstacle(target, now, door.luck)
+        if obstacle is not None:
+            passed.unwell.append(target)
+        else:
+            obstacle = door.shut(target, now)
+            if obstacle is None:
+                first = target is targets[0] and not because
+                return Choice(target, "first in order" if first else passed.why())
+            passed.full.append(target)
+        passed.reasons.append(obstacle)
+    return _second_best(passed, health, now, door)
 
 
-def _why(passed: list[str], because: str) -> str:
-    parts = [because] if because else []
-    parts += [f"passed over {reason}" for reason in passed]
-    return "; ".join(parts) if parts else "next in order"
+class _Passed:
+    """What was passed over, and why."""
+
+    __slots__ = ("because", "full", "reasons", "unwell")
+
+    def __init__(self, because: str) -> None:
+        self.because = because
+        self.reasons: list[str] = []
+        self.unwell: list[Target] = []
+        self.full: list[Target] = []
+
+    def why(self) -> str:
+        parts = [self.because] if self.because else []
+        parts += [f"passed over {reason}" for reason in self.reasons]
+        return "; ".join(parts) if parts else "next in order"
+
+
+def _second_best(passed: _Passed, health: Health, now: float, door: Door) -> Choice | Full | None:
+    """What is left where no target is well and has room."""
+    ranked = [(health.recourse(target, now), target) for target in passed.unwell]
+    for rank, target in ranked:
+        if rank is Recourse.LESSER:
+            shut = door.shut(target, now)
+            if shut is None:
+                return _all_the_same(target, passed)
+            passed.reasons.append(shut)
+            passed.full.append(target)
+    soon = [target for rank, target in ranked if rank is Recourse.SOON]
+    if passed.full or soon:
+        willing = tuple(passed.full)
+        return Full((*willing, *soon), passed.why(), willing)
+    best = min(ranked, key=_rank, default=None)
+    if best is None or best[0] is Recourse.OUT:
+        return None
+    return _all_the_same(best[1], passed)
+
+
+def _rank(ranked: tuple[Recourse, Target]) -> Recourse:
+    return ranked[0]
+
+
+def _all_the_same(target: Target, passed: _Passed) -> Choice:
+    return Choice(target, f"{passed.why()}; nothing else is left, so it is tried all the same")

@@ -17,13 +17,13 @@ class State(StrEnum):
     CHOOSING = "choosing"
     #: One attempt is under way, or two; nothing has been sent to the caller.
     ATTEMPTING = "attempting"
-    #: A retry is promised; nothing has been sent.
+    #: A retry is promised, or it waits for its turn at a target; nothing has been sent.
     WAITING = "waiting"
     #: An answer is being sent.
     COMMITTED = "committed"
     #: Some of an answer was sent, and another target has been asked to go on with it.
     CONTINUING = "continuing"
-    #: Some of an answer was sent, and a retry that is to go on with it is promised.
+    #: Some of an answer was sent, and a retry, or its turn at a target, is to go on with it.
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -57,7 +57,7 @@ _SUCCEEDED = frozenset({_S.SUCCEEDED})
 #: State → happening → the states that it may lead to. What is not here cannot happen.
 TRANSITIONS: dict[State, dict[Happening, frozenset[State]]] = {
     _S.CHOOSING: {
-        _H.BEGUN: frozenset({_S.ATTEMPTING, _S.FAILED}),
+        _H.BEGUN: _ATTEMPT_UNSENT,
     },
     _S.ATTEMPTING: {
         _H.CONTENT: frozenset({_S.ATTEMPTING}),

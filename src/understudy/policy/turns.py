@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
 from understudy.policy.targets import Plan, Target
 
-__all__ = ["Turns"]
+__all__ = ["BACKOFF_SECONDS", "BACKOFF_SECONDS_MAX", "Turns"]
+
+#: Seconds of the first wait and the longest (the official SDKs: min(0.5·2ⁿ, 8)).
+BACKOFF_SECONDS = 0.5
+BACKOFF_SECONDS_MAX = 8.0
 
 #: Faults that pass by themselves, so that the same target may be asked again.
 RETRYABLE = OUTAGE_LIKE | {Kind.THROTTLED}
@@ -69,9 +73,33 @@ class Turns:
             if fault.kind in RETRYABLE and target.key not in ruled_out:
                 yield target, fault
 
-    def faults(self) -> list[Fault]:
-        """What ended each turn."""
-        return [fault for _, fault in self._had.values()]
+    def soonest(
+        self,
+        allows: Callable[[str, float], bool],
+        draw: Callable[[], float],
+        now: float,
+        attempts: int,
+    ) -> tuple[float, Target] | None:
+        """Which of them may be tried again first, and when: after a wait that grows with the
+        `attempts` so far (full jitter), and never sooner than the provider asks, however long.
+        """
+        best: tuple[float, Target] | None = None
+        for target, fault in self.retryable():
+            if not allows(target.key, now):
+                continue
+            cap = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** (attempts - 1))
+            at = now + max(draw() * cap, fault.retry_after or 0.0)
+            if best is None or at < best[0]:
+                best = at, target
+        return best
+
+    def misfit(self, *, used_up: bool) -> Fault | None:
+        """The first fault of a request that fits no target; None where one may yet take it.
+        `used_up`: no more may be tried.
+        """
+        faults = [fault for _, fault in self._had.values()]
+        fits_none = bool(faults) and all(fault.kind is Kind.ADAPTABLE for fault in faults)
+        return faults[0] if fits_none and (used_up or not self.left()) else None
 
     def _ruled_out(self) -> set[str]:
         """Keys of targets that what was learnt at another, or at themselves, rules out for good."""

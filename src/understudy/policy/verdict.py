@@ -6,13 +6,23 @@ Two readers: a program (`status`, `code`, `retry_after`) and the person who pres
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from understudy.core.faults import Fault, Kind
+from understudy.core.outcomes import Attempt
 
-__all__ = ["Verdict", "broken_off", "cannot_serve", "give_back", "out_of_time"]
+__all__ = [
+    "Verdict",
+    "breaking_fault",
+    "broken_off",
+    "cannot_serve",
+    "crowded_out",
+    "give_back",
+    "last_faults",
+    "out_of_time",
+]
 
 #: Seconds named to callers when nothing better is known: one opening of a breaker.
 RETRY_AFTER_DEFAULT = 15.0
@@ -83,6 +93,16 @@ def cannot_serve(faults: Sequence[Fault], opens_in: float) -> Verdict:
     )
 
 
+def crowded_out(seconds: float) -> Verdict:
+    """There was no room for it within its time; perhaps there is in so many seconds."""
+    return Verdict(
+        status=503,
+        code="at_capacity",
+        words=_say(WORDS[Kind.THROTTLED], seconds),
+        retry_after=max(1.0, seconds),
+    )
+
+
 def broken_off(fault: Fault | None) -> Verdict:
     """The answer broke off after its first content; `fault` None: its time was up."""
     return Verdict(
@@ -108,6 +128,24 @@ def out_of_time(faults: Sequence[Fault]) -> Verdict:
     )
 
 
+def last_faults(attempts: Iterable[Attempt]) -> list[Fault]:
+    """The last fault of each target, the latest last."""
+    last: dict[tuple[str, str], Fault] = {}
+    for attempt in attempts:
+        if attempt.fault is not None:
+            name = (attempt.target, attempt.account)
+            last.pop(name, None)
+            last[name] = attempt.fault
+    return list(last.values())
+
+
+def breaking_fault(attempts: Iterable[Attempt]) -> Fault | None:
+    """The fault that broke the answer off: a fallback that does not fit must not hide it."""
+    faults = [attempt.fault for attempt in attempts if attempt.fault is not None]
+    telling = [f for f in faults if f.kind not in {Kind.ADAPTABLE, Kind.CALLER}] or faults
+    return telling[-1] if telling else None
+
+
 def _telling(faults: Sequence[Fault]) -> Fault | None:
     """The last fault that there are words for, else the last.
 
@@ -120,7 +158,10 @@ def _telling(faults: Sequence[Fault]) -> Fault | None:
 
 
 def _words(fault: Fault | None, seconds: float) -> str:
-    what = WORDS.get(fault.kind, _UNKNOWN) if fault is not None else _UNKNOWN
+    return _say(WORDS.get(fault.kind, _UNKNOWN) if fault is not None else _UNKNOWN, seconds)
+
+
+def _say(what: str, seconds: float) -> str:
     if seconds < 90:
         count = max(1, round(seconds))
         return f"{what} Please try again in about {count} second{'' if count == 1 else 's'}."

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from understudy.core.faults import Kind, Remedy, Scope
 from understudy.providers.base import Manners
 from understudy.providers.model_list import read_models
+from understudy.providers.quotas import anthropic_quotas
 from understudy.providers.rules import Rule, error_reader, fault_reader, says
 from understudy.providers.statuses import STATUSES
 from understudy.providers.traits import anthropic_traits
@@ -243,5 +244,8 @@ ANTHROPIC = Manners(
     read_fault=fault_reader(RULES),
     read_error=error_reader(RULES),
     traits=anthropic_traits,
+    read_quotas=anthropic_quotas,
+    # "OTPM limits": counted as it is produced, whatever `max_tokens` is (rate-limits).
+    reserves_output=False,
     read_models=read_models,
 )

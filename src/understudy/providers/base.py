@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from understudy.core.faults import Fault
+from understudy.core.quota import Quota
 from understudy.dialects.base import Traits
 from understudy.providers.model_list import ModelPage
 
@@ -52,5 +53,11 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     read_error: Callable[[bytes], Fault]
     #: What a model takes.
     traits: Callable[[str], Traits]
+    #: (headers of any answer, names in lower case; Unix seconds) → what they say of our rate
+    #: limits. Lenient: what is strange is left out.
+    read_quotas: Callable[[Mapping[str, str], float], tuple[Quota, ...]]
+    #: Whether a request counts with the most that its answer may be, from when it is let in (else
+    #: with what is produced, as it is, and without what was read from the vendor's cache).
+    reserves_output: bool
     #: The body of the vendor's `models` → what it says of them; None where it says nothing.
     read_models: Callable[[bytes], ModelPage] | None = None

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from understudy.core.faults import Kind, Scope
 from understudy.providers.base import Manners
 from understudy.providers.openai import VENDOR_RULES, bearer
+from understudy.providers.quotas import openai_quotas
 from understudy.providers.rules import Rule, error_reader, fault_reader, says
 from understudy.providers.statuses import STATUSES
 from understudy.providers.traits import compatible_traits
@@ -206,4 +207,7 @@ COMPATIBLE = Manners(
     read_fault=fault_reader(RULES),
     read_error=error_reader(RULES),
     traits=compatible_traits,
+    read_quotas=openai_quotas,
+    # As OpenAI, and as Cerebras says of itself (https://inference-docs.cerebras.ai/support/rate-limits).
+    reserves_output=True,
 )

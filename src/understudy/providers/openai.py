@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from understudy.core.faults import Kind, Remedy, Scope
 from understudy.providers.base import Manners
+from understudy.providers.quotas import openai_quotas
 from understudy.providers.rules import Rule, error_reader, fault_reader, says
 from understudy.providers.statuses import STATUSES
 from understudy.providers.traits import openai_traits
@@ -338,4 +339,8 @@ OPENAI = Manners(
     read_fault=fault_reader(_RULES),
     read_error=error_reader(_RULES),
     traits=openai_traits,
+    read_quotas=openai_quotas,
+    # "Usage needs are estimated from this value", `max_tokens`
+    # (https://help.openai.com/en/articles/6891753-rate-limit-advice).
+    reserves_output=True,
 )

@@ -64,6 +64,7 @@ class LiveAttempt:
         "headers",
         "heard_at",
         "is_sending",
+        "mark",
         "prefilled",
         "progress",
         "progressed_at",
@@ -94,6 +95,8 @@ class LiveAttempt:
         self.wire = wire
         self.call: Call | None = None
         self.carrier: StreamGlance | None = None
+        #: At its target's gate: see `understudy.policy.allowance`.
+        self.mark = 0
         self.status = 0
         self.headers = _NO_HEADERS
         #: The body of a reply that is no answer.
@@ -171,6 +174,7 @@ class LiveAttempt:
         self.heard_at = self._clock()
         self.status = status
         self.headers = headers
+        self._exchange.heard(self)
         if 200 <= status < 300 and self._is_answer(headers):
             self.carrier = self._exchange.make_carrier(self)
 

@@ -23,7 +23,7 @@ from understudy.policy.continuation import (
     can_continue,
     looks_finished,
 )
-from understudy.policy.decisions import Break, Decision, Ended, Finish, Refuse, Start
+from understudy.policy.decisions import Break, Decision, Ended, Finish, Queue, Refuse, Start
 from understudy.policy.delivery import Delivery
 from understudy.policy.transitions import State
 from understudy.policy.verdict import Verdict
@@ -108,13 +108,12 @@ class Exchange:
         self._broken_field: str | None = None
         #: The provider waits for a caller that does not keep up.
         self._waits = False
-        #: What the caller has of a stream that could go on elsewhere, and what is held back for it.
+        #: What the caller has of a stream, and what is held back so that it could go on elsewhere.
         self._tape: Tape | None = None
         self._hold = 0
         if order.limits.continues:
             self._hold = HOLD_TOOLS | HOLD_TEXT if envelope.structured else HOLD_TOOLS
-        if order.limits.continues or (envelope.stream and order.operation == "responses"):
-            # That dialect numbers its events: an error needs the number that is due.
+        if envelope.stream:
             self._tape = Tape(DIALECTS[order.operation])
         #: What earlier attempts used for the part of the answer that the caller has.
         self._used = _NOTHING_USED
@@ -134,6 +133,11 @@ class Exchange:
         """When `on_due` must be called."""
         return min(self._life.due, self._quiet_until)
 
+    @property
+    def may_go(self) -> bool:
+        """Its turn has come: `on_due` must be called at once."""
+        return self._life.ticket.granted != ""
+
     # -- 2. an attempt ------------------------------------------------------------------------
 
     def _start(self, start: Start) -> None:
@@ -141,12 +145,13 @@ class Exchange:
         relay, order = self._relay, self._order
         target = start.target
         slow = self._live.start if self._live is not None else None
-        outcomes.attempt_began(relay, order, start, slow)
+        mark = outcomes.attempt_began(relay, order, start, self._life.ticket, slow)
         destination = order.runtime.destinations[target.account_key]
         wire = destination.wires[order.operation]
         live = LiveAttempt(
             self, start, destination, wire, order.envelope.stream, relay.now, relay.wall
         )
+        live.mark = mark
         if start.hedge:
             self._beside = live
         else:
@@ -223,6 +228,10 @@ class Exchange:
         )
 
     # -- 3. what comes back -------------------------------------------------------------------
+
+    def heard(self, live: LiveAttempt) -> None:
+        """The head of an attempt's answer is there."""
+        outcomes.head_came(self._relay, live)
 
     def came(self, live: LiveAttempt, out: bytes) -> None:
         """An attempt has content, and perhaps something for the caller."""
@@ -340,8 +349,11 @@ class Exchange:
             self._beside = None
         if not self._reply.is_open:
             self._quiet_until = _NEVER
-        wire = live.wire if live is not None else self._order.operation
-        outcomes.attempt_ended(self._relay, self._order, self._record, start, wire)
+        order = self._order
+        wire = live.wire if live is not None else order.operation
+        carrier = live.carrier if live is not None else None
+        stop = carrier.stop if carrier is not None else None
+        outcomes.attempt_ended(self._relay, order, self._record, start, wire, stop)
 
     def _live_of(self, start: Start) -> LiveAttempt | None:
         for live in (self._live, self._beside):
@@ -357,7 +369,7 @@ class Exchange:
             self._excuse(now)
         if now >= self._quiet_until:
             self._give_sign_of_life(now)
-        if now >= self._life.due and self._live is not None:
+        if now >= self._life.due or self.may_go:
             self._carry_out(self._life.timer(now, self._live))
 
     def _give_sign_of_life(self, now: float) -> None:
@@ -393,6 +405,8 @@ class Exchange:
                 self._refuse(decision.verdict)
             elif isinstance(decision, Break):
                 self._break(decision.verdict)
+            elif isinstance(decision, Queue):
+                outcomes.request_waits(self._relay, decision)
             else:
                 self._retrying = decision.target.key
                 self._relay.budget.retry(decision.target.key, self._relay.now())
@@ -405,6 +419,10 @@ class Exchange:
         tail = live.take_held() + live.carrier.tail
         self._close()
         self._reply.finish(self._relay.date, live.start.attempt, live.provider_id, tail)
+        try:
+            outcomes.answer_is_whole(self._relay, self._order, live.start, self._tape, tail)
+        except Exception as error:  # noqa: BLE001 - the caller has its answer, whatever we make of it
+            self._relay.log.own_fault(self._order.id, "judging the answer", error)
 
     def _refuse(self, verdict: Verdict) -> None:
         """Nothing has been sent: an error in the caller's dialect."""

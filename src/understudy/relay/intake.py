@@ -9,8 +9,10 @@ import hashlib
 import hmac
 
 from understudy.core.conversation import BadRequestError
+from understudy.core.quota import Need
 from understudy.core.units import parse_duration
 from understudy.policy.decisions import Limits
+from understudy.policy.plans import Claim
 from understudy.policy.targets import Plan
 from understudy.relay.http import Incoming, Refusal
 from understudy.relay.order import Order
@@ -21,6 +23,13 @@ __all__ = ["Intake"]
 TIERS = ("same", "substitute", "reduced")
 #: The one query that official SDKs send (Anthropic's beta resources).
 PASSED_QUERIES = frozenset({"", "beta=true"})
+
+
+#: Bytes of a request for each token of it: English prose in JSON. What a target's answers tell
+#: corrects it there (`understudy.policy.allowance`).
+BYTES_PER_TOKEN = 4.0
+#: Tokens of an answer whose caller set no limit, as far as its provider can know beforehand.
+OUTPUT_UNSAID = 500
 
 
 class Intake:
@@ -82,6 +91,13 @@ class Intake:
                 learned=feature.first_token_auto,
                 continues=envelope.stream and feature.continue_streams and envelope.choices == 1,
                 hedge=feature.hedge if envelope.stream else None,
+                claim=Claim(
+                    Need(
+                        len(envelope.body) / BYTES_PER_TOKEN, envelope.max_tokens or OUTPUT_UNSAID
+                    ),
+                    place.tenant,
+                    feature.priority == "background",
+                ),
             ),
             user=user,
             trace=trace,

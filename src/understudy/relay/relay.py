@@ -22,9 +22,11 @@ from understudy.policy.budget import HedgeBudget, RetryBudget
 from understudy.policy.causes import Cause, Testimony
 from understudy.policy.decisions import Surroundings
 from understudy.policy.evidence import Evidence
+from understudy.policy.gates import Gates
 from understudy.policy.latency import Latencies
 from understudy.policy.probing import Always, Probing
 from understudy.policy.pulls import Pulls
+from understudy.policy.quality import Quality
 from understudy.policy.targets import Target
 from understudy.relay.desk import Desk, error_dialect
 from understudy.relay.errors import error_headers, own_error
@@ -35,6 +37,7 @@ from understudy.relay.model_lists import keep_read
 from understudy.relay.order import Order
 from understudy.relay.probes import Prober
 from understudy.relay.runtime import Runtime
+from understudy.relay.samples import Samples
 from understudy.relay.server import CallerProtocol, Running
 from understudy.relay.status_pages import PageReader
 from understudy.relay.upstream import Pool
@@ -42,6 +45,7 @@ from understudy.services.journal import Journal
 from understudy.services.logs import Log
 from understudy.services.metrics import Metrics
 from understudy.services.page_metrics import PageMetrics
+from understudy.services.quality_metrics import QualityMetrics
 from understudy.services.witnesses import Witnesses
 
 __all__ = ["OPERATIONS", "Relay"]
@@ -91,16 +95,19 @@ class Relay:
         self.wall = time.time() - loop.time()
         self.pool = Pool(loop, tls)
         self.pulls = pulls if pulls is not None else Pulls()
-        self.board = Board(self.draw, self.pulls)
+        self.quality = Quality()
+        self.samples = Samples(self.quality, log, self.draw)
+        self.board = Board(self.draw, self.pulls, quality=self.quality)
         self.budget = RetryBudget()
         self.hedges = HedgeBudget()
         self.latencies = Latencies()
+        self.gates = Gates()
         self.surroundings = Surroundings(
-            self.board, self.budget, self.hedges, self.latencies, self.draw
+            self.board, self.budget, self.hedges, self.latencies, self.gates, self.draw
         )
         #: How a probe is delivered: wherever it is meant to go, once.
         self.probe_surroundings = Surroundings(
-            Always(), self.budget, self.hedges, self.latencies, self.draw
+            Always(), self.budget, self.hedges, self.latencies, Gates(), self.draw
         )
         self.probing = Probing(self.board, self.draw)
         self._prober: Prober | None = None
@@ -123,6 +130,7 @@ class Relay:
         self._sweeping: asyncio.TimerHandle | None = None
         self.evidence = Evidence()
         self.witnesses = Witnesses(log, self.draw)
+        self.metrics.registry.register(QualityMetrics(lambda: self.quality.views(self.now())))
         self.metrics.registry.register(PageMetrics(lambda: self.witnesses.views(self.now())))
         self._beside: list[asyncio.Task[None]] = []
         self._idle = asyncio.Event()
@@ -241,7 +249,8 @@ class Relay:
     def _tick(self) -> None:
         """Look at every request whose moment has come."""
         now = self.now()
-        for exchange in [e for e in self.live if e.due <= now]:
+        granted = self.gates.grant(now)
+        for exchange in [e for e in self.live if e.due <= now or (granted and e.may_go)]:
             exchange.on_due(now)
         if self.live:
             self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)
@@ -254,6 +263,7 @@ class Relay:
         self.wall = time.time() - now
         self.date = formatdate(now + self.wall, usegmt=True)
         self.pool.sweep()
+        self.samples.sweep(now)
         if self._prober is not None:
             self._prober.look(now)
         for connection in list(self.connections):
@@ -308,7 +318,8 @@ class Relay:
 
     def causes(self, now: float) -> list[Cause]:
         """What may be the matter, the likeliest first; nothing if nothing stands out."""
-        return explain(self.evidence.snapshot(now), self.testimonies(now), now)
+        found = explain(self.evidence.snapshot(now), self.testimonies(now), now)
+        return [*found, *self.quality.causes(now)]
 
     def testimonies(self, now: float) -> list[Testimony]:
         """What providers' status pages say."""

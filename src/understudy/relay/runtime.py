@@ -278,6 +278,7 @@ class Runtime:
                     account_key=account_key,
                     name=f"{provider.name}/{rule.model}",
                     probed=provider.probes,
+                    reserves_output=self.destinations[account_key].manners.reserves_output,
                 )
             )
         return found

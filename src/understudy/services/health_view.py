@@ -20,10 +20,13 @@ from understudy.policy.board import Board
 from understudy.policy.breaker import Breaker, BreakerState
 from understudy.policy.budget import RetryBudget
 from understudy.policy.causes import Cause, Testimony
+from understudy.policy.gates import Gates
 from understudy.policy.plans import Target
 from understudy.policy.probing import Probing
 from understudy.policy.pulls import Pull
+from understudy.policy.quality import Quality, QualityView
 from understudy.services.journal import fault_view
+from understudy.services.limits_view import LimitsView, limits_view
 
 __all__ = [
     "AccountView",
@@ -130,6 +133,7 @@ class TargetView(msgspec.Struct, kw_only=True):
     #: Seconds until it is probed; None: not by itself.
     next_probe_in: float | None
     retries: RetriesView
+    limits: LimitsView
 
 
 class AccountView(msgspec.Struct, kw_only=True):
@@ -212,6 +216,8 @@ class HealthView(msgspec.Struct, kw_only=True):
     #: The likeliest first.
     causes: list[CauseView]
     testimonies: list[TestimonyView]
+    #: The content health of every model that was asked.
+    quality: list[QualityView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +231,8 @@ class Scene:
     board: Board
     probing: Probing
     budget: RetryBudget
+    gates: Gates
+    quality: Quality
     causes: Sequence[Cause]
     testimonies: Sequence[Testimony]
 
@@ -247,6 +255,7 @@ def health_view(scene: Scene) -> HealthView:
         pulls=[pull_view(pull) for pull in scene.board.pulls],
         causes=[_cause_view(cause) for cause in scene.causes],
         testimonies=[_testimony_view(testimony) for testimony in scene.testimonies],
+        quality=scene.quality.views(scene.now),
     )
 
 
@@ -321,6 +330,7 @@ def _target_view(scene: Scene, target: Target) -> TargetView:
             open=under_way,
             allowed=scene.budget.allows(target.key, now),
         ),
+        limits=limits_view(scene.gates.of(target), now),
     )
 
 

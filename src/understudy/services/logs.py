@@ -10,6 +10,7 @@ from typing import TextIO
 import structlog
 
 from understudy.core.outcomes import Attempt, Record, Result
+from understudy.policy.quality import Change, Event
 from understudy.services.journal import fault_view, milliseconds
 
 __all__ = ["Log"]
@@ -64,6 +65,11 @@ class Log:
             user=user,
             trace=trace,
         )
+
+    def quality(self, change: Change) -> None:
+        """A model's answers have changed, or are as they were."""
+        tell = self._log.warning if change.event is Event.DOUBTED else self._log.info
+        tell(f"quality_{change.event}", model=change.model, sign=change.sign, why=change.words)
 
     def own_fault(self, request_id: str, where: str, error: BaseException) -> None:
         """A fault of Understudy's own: the type and place of the error, not its text."""

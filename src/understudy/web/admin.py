@@ -32,6 +32,7 @@ from understudy.policy.pulls import Node, Pull, UnknownNodeError, find_node, nod
 from understudy.services.health_view import Scene, health_view, pull_view
 from understudy.services.pulls_file import write_pulls
 from understudy.web.wire import (
+    Accepted,
     Done,
     Error,
     ErrorBody,
@@ -96,10 +97,14 @@ def admin_app(relay: Relay, state: Path | None) -> Starlette:
         asked = _read(body, _RESTORE) if body else RestoreRequest()
         return _json(await hand.restore(request.path_params["node"], asked))
 
+    async def accept(request: Request) -> Response:
+        return _json(_accept(relay, request.path_params["model"]))
+
     return Starlette(
         routes=[
             Route("/health", health),
             Route("/targets", targets),
+            Route("/quality/{model:path}/accept", accept, methods=["POST"]),
             Route("/targets/{node:path}/pull", pull, methods=["POST"]),
             Route("/targets/{node:path}/restore", restore, methods=["POST"]),
         ],
@@ -118,6 +123,8 @@ def scene_of(relay: Relay) -> Scene:
         board=relay.board,
         probing=relay.probing,
         budget=relay.budget,
+        gates=relay.gates,
+        quality=relay.quality,
         causes=relay.causes(now),
         testimonies=relay.testimonies(now),
     )
@@ -200,6 +207,19 @@ def _not_pulled(node: Node, relay: Relay) -> Error:
     if wider:
         message += f" itself; restore {', '.join(f'`{name}`' for name in wider)}"
     return Error(code="not_pulled", message=message, field="node", known=wider)
+
+
+def _accept(relay: Relay, model: str) -> Accepted:
+    """The answers of a model are as they should be: its doubts are dropped."""
+    reason = relay.quality.doubted.get(model)
+    if reason is None or not relay.quality.accept(model, relay.now()):
+        known = sorted(relay.quality.doubted)
+        message = f"the answers of `{model}` are not in doubt"
+        if known:
+            message += f"; those of {', '.join(f'`{name}`' for name in known)} are"
+        raise _Refused(409, Error(code="not_doubted", message=message, field="model", known=known))
+    relay.log.note("answers accepted", model=model, reason=reason)
+    return Accepted(model=model, reason=reason)
 
 
 def _targets(relay: Relay) -> Targets:

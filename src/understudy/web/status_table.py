@@ -18,10 +18,14 @@ from understudy.services.health_view import (
     TargetView,
     TestimonyView,
 )
+from understudy.services.limits_view import LimitsView
 
 __all__ = ["status_lines"]
 
-_HEAD = ("NODE", "STATE", "SCORE", "SHARE", "LAST GOOD", "NEXT TRY", "PROBE", "RETRIES", "WHY")
+_HEAD = (
+    *("NODE", "STATE", "SCORE", "SHARE", "LAST GOOD", "NEXT TRY", "PROBE", "RETRIES"),
+    *("AT ONCE", "LEFT", "WHY"),
+)
 #: State → SGR code (ECMA-48 §8.3.117).
 _COLOURS = {
     State.CLOSED: "32",
@@ -112,8 +116,25 @@ def _row(name: str, node: NodeHealth, target: TargetView | None, now: str) -> tu
         "" if node.next_try_in is None else _span(node.next_try_in),
         _span(target.next_probe_in) if target and target.next_probe_in is not None else "",
         f"{target.retries.retries}/{target.retries.first_attempts}" if target else "",
+        _at_once(target.limits) if target else "",
+        _left(target.limits) if target else "",
         _why(node, target),
     )
+
+
+def _at_once(limits: LimitsView) -> str:
+    """Attempts under way, of how many it bears, and who waits."""
+    bears = "" if limits.bears is None else f"/{limits.bears}"
+    waiting = limits.waiting + limits.waiting_background
+    return f"{limits.under_way}{bears}" + (f" +{waiting}" if waiting else "")
+
+
+def _left(limits: LimitsView) -> str:
+    """What is left of the limit that is nearest to its end."""
+    if not limits.allowances:
+        return ""
+    least = min(limits.allowances, key=lambda one: one.left / one.limit)
+    return f"{least.left / least.limit:.0%} {least.unit.replace('_', ' ')}"
 
 
 def _why(node: NodeHealth, target: TargetView | None) -> str:

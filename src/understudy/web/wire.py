@@ -9,6 +9,7 @@ from understudy.services.health_view import PullView
 
 __all__ = [
     "PREFIX",
+    "Accepted",
     "Done",
     "Error",
     "ErrorBody",
@@ -42,6 +43,13 @@ class Done(msgspec.Struct, kw_only=True):
     #: It survives a restart. If not, `warning` says why.
     kept: bool
     warning: str | None = None
+
+
+class Accepted(msgspec.Struct, kw_only=True):
+    """What was doubted of a model's answers, and counts as usual from now on."""
+
+    model: str
+    reason: str
 
 
 class TargetRow(msgspec.Struct, kw_only=True):

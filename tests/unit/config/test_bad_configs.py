@@ -382,10 +382,10 @@ BAD = [
     (TARGETS, f"{TARGETS}\n    defer: true", "features.chat.defer", "not supported yet", "`false`"),
     (
         TARGETS,
-        f"{TARGETS}\n    priority: background",
+        f"{TARGETS}\n    priority: backround",
         "features.chat.priority",
-        "not supported yet",
-        "`interactive`",
+        "`backround`",
+        "background",
     ),
     # Tenants
     (TENANT, "acme: {providers: [opena]}", "tenants.acme.providers[0]", "no provider", "`openai`?"),

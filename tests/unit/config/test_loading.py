@@ -296,13 +296,11 @@ LATER = {
     "providers.anthropic.domain": "    domain: gcp",
     "features.assistant.hold": "    hold: 5s",
     "features.assistant.defer": "    defer: true",
-    "features.assistant.priority": "    priority: background",
 }
 NOW = {
     "store": "store: memory",
     "features.assistant.hold": "    hold: 0s",
     "features.assistant.defer": "    defer: false",
-    "features.assistant.priority": "    priority: interactive",
 }
 
 
@@ -344,7 +342,7 @@ features:
     hedge: off
 {lines.get("features.assistant.hold", "")}
 {lines.get("features.assistant.defer", "")}
-{lines.get("features.assistant.priority", "")}
+    priority: background
 tenants:
   acme: {{providers: [anthropic], substitutes: false}}
 """
@@ -363,4 +361,4 @@ tenants:
 
     @pytest.mark.parametrize("lines", [{}, NOW])
     def test_it_loads_without_them_and_with_the_values_that_they_have_now(self, lines):
-        assert load(self.text(lines), ENV).features["assistant"].priority == "interactive"
+        assert load(self.text(lines), ENV).features["assistant"].priority == "background"

@@ -20,13 +20,16 @@ from understudy.policy.decisions import (
     Ended,
     Finish,
     Limits,
+    Queue,
     Refuse,
     Start,
     Surroundings,
     Wait,
 )
 from understudy.policy.delivery import Delivery
+from understudy.policy.gates import Gates, Ticket
 from understudy.policy.latency import Latencies
+from understudy.policy.plans import NOBODYS
 from understudy.policy.targets import Plan, Target
 from understudy.policy.transitions import TRANSITIONS, Happening, State
 
@@ -111,6 +114,7 @@ class World:
         self.budget = RetryBudget()
         self.hedges = HedgeBudget()
         self.pace = Latencies()
+        self.gates = Gates()
 
     @property
     def surroundings(self) -> Surroundings:
@@ -119,6 +123,7 @@ class World:
             budget=self.budget,
             hedges=self.hedges,
             pace=self.pace,
+            gates=self.gates,
             draw=self.draw,
         )
 
@@ -153,6 +158,19 @@ class World:
             if self.board.rests(where, self.now) is None:
                 self.attempt(where, fault(kind))
         assert self.board.rests(where, self.now) is not None
+
+    def fill(self, where: Target) -> None:
+        """Others ask the target for as many answers at once as it bears."""
+        concurrency = self.gates.of(where).concurrency
+        concurrency.limit = min(concurrency.limit, 3.0)
+        ticket = Ticket(self.gates, NOBODYS, self.draw)
+        while ticket.shut(where, self.now) is None:
+            self.gates.started(where, ticket, self.now)
+
+    def empty(self, where: Target) -> None:
+        """Others' attempts there end."""
+        for _ in range(self.gates.of(where).concurrency.in_flight):
+            self.gates.ended(where, self.now).allowance.used(NOBODYS.need, None, self.now)
 
     def grow_busy(self, where: Target, requests: int = 100) -> None:
         """Others ask the target as often: what a share of first attempts is a share of."""
@@ -278,6 +296,7 @@ class Life:
 
     def tick(self) -> tuple[Decision, ...]:
         now, answer = self.world.now, self.answer
+        self.world.gates.grant(now)
         was_due = now >= self.delivery.due
         decisions = self._step(Happening.DUE, lambda: self.delivery.timer(now, answer))
         if was_due and not decisions:
@@ -351,6 +370,8 @@ class Life:
                 assert world.budget.allows(where.key, world.now), "a retry beyond the budget"
                 self._promised = where.key
                 world.budget.retry(where.key, world.now)
+            case Queue(ticket, targets):
+                world.gates.enter(ticket, targets, world.now)
             case Refuse():
                 assert not self.has_sent, "a refusal after the first content"
             case Break():
@@ -360,6 +381,7 @@ class Life:
 
     def _begin_attempt(self, start: Start) -> None:
         world, key = self.world, start.target.key
+        world.gates.started(start.target, self.delivery.ticket, world.now)
         world.board.started(start.target, world.now)
         if start.hedge:
             (slow,) = self.running
@@ -382,6 +404,11 @@ class Life:
         if start.retry:
             world.budget.retried(start.target.key)
         now, retry = world.now, start.retry
+        gate, what = world.gates.ended(start.target, now), attempt.fault
+        gate.allowance.used(self.limits.claim.need, None, now)
+        if what is not None and what.kind in {Kind.THROTTLED, Kind.OVERLOAD}:
+            is_limit = what.kind is Kind.THROTTLED
+            gate.pushed_back(now, what.retry_after, is_limit=is_limit)
         world.board.ended(
             start.target, attempt.result, attempt.fault, now, start.began, retry=retry
         )

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from understudy.core.faults import OUTAGE_LIKE, Kind, Scope
 from understudy.core.outcomes import Result
+from understudy.policy.board import Board
 from understudy.policy.breaker import BreakerState
+from understudy.policy.plans import Recourse
 from unit.policy.policy_world import NOW, World, fault, named, target
 
 PRIMARY = target("anthropic@main/sonnet")
@@ -243,7 +245,7 @@ def test_slow_start_ends_after_two_minutes(world):
 def test_in_slow_start_nobody_is_refused_for_want_of_another(world):
     _recover(world)
     assert world.board.obstacle(PRIMARY, world.now) is not None
-    assert world.board.may_panic(PRIMARY, world.now)
+    assert world.board.recourse(PRIMARY, world.now) is Recourse.RECOVERING
 
 
 def test_what_was_told_to_wait_needs_no_slow_start(world):
@@ -525,7 +527,7 @@ def test_callers_who_leave_do_not_hide_a_streak_of_faults(world):
 
 
 def may_panic(world: World, where=PRIMARY) -> bool:
-    return world.board.may_panic(where, world.now)
+    return world.board.recourse(where, world.now) not in {Recourse.SOON, Recourse.OUT}
 
 
 @pytest.mark.parametrize("kind", sorted(OUTAGE_LIKE))
@@ -614,3 +616,138 @@ def test_nothing_stands_against_a_target_that_nobody_has_used(world):
     assert not is_shut(world)
     assert rest(world) == 0.0
     assert world.now == NOW
+
+
+# -- answers that come late -------------------------------------------------------------------
+
+
+def comes(world: World, where=PRIMARY, *, late: bool, is_probe: bool = False) -> None:
+    """An attempt's first content comes now, and all of the answer with it."""
+    began = world.now
+    world.board.started(where, began)
+    world.board.came(where, world.now, began, late=late, is_probe=is_probe)
+    world.board.ended(where, Result.CONTENT, None, world.now, began, is_probe=is_probe, late=late)
+
+
+def grown_slow(world: World, where=PRIMARY) -> None:
+    for _ in range(4):
+        comes(world, where, late=True)
+
+
+def test_four_late_answers_in_a_row_make_others_preferred(world):
+    for _ in range(3):
+        comes(world, late=True)
+        assert not is_shut(world)
+    comes(world, late=True)
+    assert is_shut(world)
+    assert world.board.fault(PRIMARY).code == "slower_than_usual"
+    assert not is_shut(world, SAME_ACCOUNT)
+
+
+def test_a_late_answer_that_three_probes_confirm_is_enough(world):
+    comes(world, late=True)
+    for _ in range(3):
+        comes(world, late=True, is_probe=True)
+    assert is_shut(world)
+
+
+def test_probes_in_time_do_not_contradict_what_callers_wait_for(world):
+    for _ in range(4):
+        comes(world, late=True)
+        comes(world, late=False, is_probe=True)
+    assert is_shut(world)
+
+
+def test_one_late_answer_in_thirty_is_the_usual(world):
+    for number in range(1_000):
+        comes(world, late=number % 30 == 0)
+    assert not is_shut(world)
+
+
+def test_a_slow_target_is_the_first_recourse_at_any_time(world):
+    grown_slow(world)
+    for _ in range(100):
+        assert world.board.recourse(PRIMARY, world.now) is Recourse.LESSER
+        comes(world, late=True)
+        world.pass_by(7.0)
+
+
+def test_answers_in_time_out_of_turn_do_not_take_a_slow_target_back(world):
+    grown_slow(world)
+    comes(world, late=False)
+    assert is_shut(world)
+
+
+def test_a_trial_in_time_takes_a_slow_target_back_step_by_step(world):
+    grown_slow(world)
+    world.pass_by(rest(world))
+    comes(world, late=False)
+    assert state(world) is BreakerState.CLOSED
+    assert world.board.of_target(PRIMARY).share(world.now) < 1.0
+
+
+def test_a_late_trial_doubles_the_rest_of_a_slow_target(world):
+    grown_slow(world)
+    first = rest(world)
+    world.pass_by(first)
+    comes(world, late=True)
+    assert rest(world) == pytest.approx(2 * first)
+
+
+def test_three_probes_in_time_take_a_slow_target_back(world):
+    grown_slow(world)
+    for _ in range(3):
+        assert is_shut(world)
+        world.pass_by(rest(world))
+        comes(world, late=False, is_probe=True)
+    assert not is_shut(world) or "recovering" in world.board.obstacle(PRIMARY, world.now)
+    assert state(world) is BreakerState.CLOSED
+
+
+def test_a_late_answer_takes_a_dead_target_back(world):
+    """It works: that it is slow is another matter."""
+    open_again(world)
+    comes(world, late=True)
+    assert state(world) is BreakerState.CLOSED
+
+
+def test_what_began_before_a_target_was_found_slow_says_nothing_of_it(world):
+    began = world.now
+    world.board.started(PRIMARY, began)
+    world.pass_by(1.0)
+    grown_slow(world)
+    before = rest(world)
+    world.board.came(PRIMARY, world.now, began, late=False)
+    world.board.ended(PRIMARY, Result.CONTENT, None, world.now, began)
+    assert rest(world) == before
+
+
+def test_the_first_content_of_what_asked_us_to_wait_ends_the_wait(world):
+    world.attempt(PRIMARY, fault(Kind.THROTTLED, retry_after=10.0))
+    world.pass_by(10.0)
+    began = world.now
+    world.board.started(PRIMARY, began)
+    assert is_shut(world)
+    world.board.came(PRIMARY, world.now + 1.0, began, late=False)
+    assert not is_shut(world)
+
+
+# -- answers that are doubtful ----------------------------------------------------------------
+
+
+class Doubts:
+    """What is known of answers: one model's are doubtful."""
+
+    def __init__(self) -> None:
+        self.doubted = {PRIMARY.name: "its answers loop"}
+
+    def doubt(self, model: str, now: float) -> str | None:
+        return self.doubted.get(model)
+
+
+def test_a_model_whose_answers_are_doubtful_is_the_first_recourse_and_never_rests():
+    board = Board(lambda: 0.5, quality=Doubts())
+    assert board.obstacle(PRIMARY, NOW) == f"{PRIMARY.key}: its answers loop"
+    assert board.recourse(PRIMARY, NOW) is Recourse.LESSER
+    assert board.rests(PRIMARY, NOW) is None
+    assert board.obstacle(OTHER, NOW) is None

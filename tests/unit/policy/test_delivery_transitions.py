@@ -86,6 +86,14 @@ def _heard_just_now() -> Life:
     return life
 
 
+def _begin_in_line() -> Life:
+    life = choosing()
+    life.world.fill(PRIMARY)
+    life.world.fill(OTHER)
+    life.begin()
+    return life
+
+
 def _then(life: Life, happening: Happening) -> Life:
     EVENTS[happening](life)
     return life
@@ -104,6 +112,7 @@ EVENTS: dict[Happening, Callable[[Life], object]] = {
 #: Every row of the table, and a life whose last step it is.
 ROWS: dict[tuple[State, Happening, State], Callable[[], Life]] = {
     (S.CHOOSING, H.BEGUN, S.ATTEMPTING): attempting,
+    (S.CHOOSING, H.BEGUN, S.WAITING): _begin_in_line,
     (S.CHOOSING, H.BEGUN, S.FAILED): _begin_too_late,
     (S.ATTEMPTING, H.CONTENT, S.ATTEMPTING): lambda: _then(attempting(), H.CONTENT),
     (S.ATTEMPTING, H.SENT, S.COMMITTED): committed,

@@ -58,6 +58,25 @@ def _others_fail_there(life: Life) -> None:
     life.world.break_down(PRIMARY)
 
 
+def _begins_in_line(life: Life) -> None:
+    for where in (PRIMARY, OTHER):
+        life.world.fill(where)
+    life.begin()
+
+
+def _turn_comes(life: Life) -> None:
+    life.world.empty(PRIMARY)
+    life.world.empty(OTHER)
+    life.due()
+
+
+def _waits_in_vain(life: Life) -> None:
+    life.world.pass_by(life.limits.first_token)
+    life.tick()
+    life.world.empty(PRIMARY)
+    life.world.empty(OTHER)
+
+
 #: By the attempt that they happen to: the first of those under way, or the one beside it.
 CONTENT = tuple(partial(_content, index) for index in (0, 1))
 WHOLE = tuple(partial(_whole, index) for index in (0, 1))
@@ -67,8 +86,12 @@ FAULTY = tuple(tuple(partial(_fault, index, seen) for seen in FAULTS) for index 
 def steps(life: Life) -> Iterator[Step]:
     """What may happen next."""
     can = TRANSITIONS[life.state]
+    if life.delivery.ticket.waits:
+        yield from (_turn_comes, _waits_in_vain, Life.gone)
+        return
     if Happening.BEGUN in can:
         yield Life.begin
+        yield _begins_in_line
     if Happening.DUE in can:
         yield Life.due
     if Happening.GONE in can:
@@ -96,7 +119,16 @@ def looks(life: Life) -> tuple[object, ...]:
     )
     due, passed = life.delivery.due - life.world.now, life.world.now - NOW
     is_well = _is_well(PRIMARY, life)
-    return life.state, attempts, life.answer.characters, is_well, round(due, 3), round(passed, 3)
+    line = life.delivery.ticket.waits
+    return (
+        line,
+        life.state,
+        attempts,
+        life.answer.characters,
+        is_well,
+        round(due, 3),
+        round(passed, 3),
+    )
 
 
 def every_life(*targets: Target) -> Iterator[Life]:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from understudy.policy.plans import Recourse
 from understudy.policy.pulls import (
     Node,
     Pull,
@@ -94,7 +95,7 @@ class TestHealth:
 
     def test_it_is_not_tried_when_nothing_else_is_left(self, world):
         world.board.pulls.pull(pull("anthropic"))
-        assert not world.board.may_panic(MAIN, NOW)
+        assert world.board.recourse(MAIN, NOW) is Recourse.OUT
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from understudy.core.faults import Kind
 from understudy.core.settings import Tenant
+from understudy.policy.gates import Ticket
+from understudy.policy.plans import NOBODYS
 from understudy.policy.targets import Ask, choose, eligible
 from unit.policy.policy_world import World, fault, target
 
@@ -158,7 +160,8 @@ def world() -> World:
 
 
 def chosen(world, targets=ALL, barred=(), because=""):
-    return choose(targets, world.board, world.now, barred, because)
+    door = Ticket(world.gates, NOBODYS, world.draw)
+    return choose(targets, world.board, world.now, door, barred, because)
 
 
 def test_the_first_in_order_is_chosen_while_it_is_healthy(world):

@@ -32,7 +32,7 @@ def turns() -> Turns:
 
 def test_at_first_nobody_is_out(turns):
     assert turns.out() == set()
-    assert turns.faults() == []
+    assert turns.misfit(used_up=True) is None
     assert list(turns.retryable()) == []
 
 
@@ -56,7 +56,8 @@ def test_who_may_still_have_a_turn(turns, seen, left):
     out = turns.out()
     assert [t for t in TARGETS if t.key not in out] == left
     assert turns.left()
-    assert turns.faults() == [seen]
+    assert (turns.misfit(used_up=True) == seen) is (seen.kind is Kind.ADAPTABLE)
+    assert turns.misfit(used_up=False) is None
     assert turns.kind_at(SONNET) is seen.kind
 
 
@@ -84,13 +85,21 @@ def test_the_latest_fault_of_a_target_counts(turns):
     turns.had(SONNET, fault(Kind.OUTAGE))
     turns.had(SONNET, fault(Kind.THROTTLED))
     assert turns.kind_at(SONNET) is Kind.THROTTLED
-    assert turns.faults() == [fault(Kind.THROTTLED)]
 
 
 def test_nobody_is_left_when_all_had_their_turn(turns):
     for where in TARGETS:
         turns.had(where, fault(Kind.OUTAGE))
     assert not turns.left()
+
+
+def test_what_fits_nowhere_is_told_by_the_first_that_it_did_not_fit(turns):
+    for number, where in enumerate(TARGETS):
+        assert turns.misfit(used_up=False) is None
+        turns.had(where, fault(Kind.ADAPTABLE, code=f"{number}"))
+    assert turns.misfit(used_up=False).code == "0"
+    turns.had(TARGETS[-1], fault(Kind.OUTAGE))
+    assert turns.misfit(used_up=False) is None
 
 
 def test_whoever_runs_now_is_not_left_to_wait_for(turns):
@@ -115,7 +124,7 @@ def test_a_mended_turn_is_as_if_it_had_not_been(turns):
     turns.had(SONNET, seen)
     assert turns.mend(SONNET, seen)
     assert turns.out() == set()
-    assert turns.faults() == []
+    assert turns.misfit(used_up=True) is None
 
 
 def test_without_a_remedy_there_is_nothing_to_mend(turns):

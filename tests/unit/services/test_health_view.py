@@ -5,12 +5,16 @@ import pytest
 
 from understudy.core.faults import Kind
 from understudy.core.outcomes import Result
+from understudy.core.quota import Quota, Unit
 from understudy.core.settings import Feature
 from understudy.policy.breaker import BreakerState
 from understudy.policy.causes import Cause, CauseKind
 from understudy.policy.causes import Testimony as Said  # pytest collects what begins with Test
+from understudy.policy.gates import Ticket
+from understudy.policy.plans import NOBODYS, Claim
 from understudy.policy.probing import Probing
 from understudy.policy.pulls import Pull
+from understudy.policy.quality import Quality
 from understudy.services.health_view import HealthView, Scene, health_view
 from unit.policy.policy_world import World, fault, target
 
@@ -38,6 +42,8 @@ class Seen(World):
             board=self.board,
             probing=self.probing,
             budget=self.budget,
+            gates=self.gates,
+            quality=Quality(),
             causes=self.causes,
             testimonies=self.testimonies,
         )
@@ -268,3 +274,24 @@ def test_a_providers_words_about_a_request_are_not_shown(kind, seen):
     breaker = seen.board.of_target(SONNET)
     breaker.hold(fault(kind, message="zanzibar-7731 is too long"), seen.now, 60.0)
     assert "zanzibar" not in msgspec.json.encode(seen.view()).decode()
+
+
+def test_what_a_target_can_take_is_what_its_gate_knows(seen):
+    limits = seen.target(SONNET.key).limits
+    assert (limits.allowances, limits.under_way, limits.bears) == ([], 0, None)
+    gate = seen.gates.of(SONNET)
+    mark = gate.started(NOBODYS.need, seen.now)
+    gate.told((Quota(unit=Unit.REQUESTS, limit=50.0, remaining=20.0),), mark, seen.now)
+    gate.concurrency.limit = 1.0
+    for background in (False, True, True):
+        claim = Claim(NOBODYS.need, "acme", background)
+        seen.gates.enter(Ticket(seen.gates, claim, seen.draw), (SONNET,), seen.now)
+    seen.pass_by(3.0)
+    limits = seen.target(SONNET.key).limits
+    (requests,) = limits.allowances
+    assert (requests.unit, requests.limit, requests.left, requests.age) == (
+        *("requests", 50.0),
+        *(22.5, 3.0),
+    )
+    assert (limits.under_way, limits.bears) == (1, 1)
+    assert (limits.waiting, limits.waiting_background) == (1, 2)

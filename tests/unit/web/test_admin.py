@@ -10,8 +10,10 @@ from understudy.config import load
 from understudy.policy.board import Board
 from understudy.policy.breaker import SLOW_START_SHARE
 from understudy.policy.budget import RetryBudget
+from understudy.policy.gates import Gates
 from understudy.policy.probing import Probing
 from understudy.policy.pulls import Pull, Pulls
+from understudy.policy.quality import Quality, Sign
 from understudy.relay.runtime import Runtime
 from understudy.services import pulls_file
 from understudy.services.journal import Journal
@@ -51,6 +53,8 @@ class House:
         self.board = Board(lambda: 0.5, self.pulls)
         self.probing = Probing(self.board, lambda: 0.5)
         self.budget = RetryBudget()
+        self.gates = Gates()
+        self.quality = Quality()
         self.journal = Journal()
         self.notes = []
         self.log = self
@@ -177,7 +181,7 @@ class TestHealth:
         assert got.headers["cache-control"] == "no-store"
         told = got.json()
         assert list(told) == [
-            *("at", "features", "network", "providers", "pulls", "causes", "testimonies")
+            *("at", "features", "network", "providers", "pulls", "causes", "testimonies", "quality")
         ]
         assert [one["node"] for one in told["providers"]] == ["anthropic", "openai", "local"]
         assert told["features"][0]["served_by"] == "anthropic@main/claude-sonnet-5"
@@ -190,6 +194,31 @@ class TestHealth:
         account = told["providers"][0]["accounts"][0]
         assert account["health"]["state"] == "pulled"
         assert account["health"]["pull"]["reason"] == "credit"
+
+
+class TestDoubts:
+    """The answers of a model may be called right by those who know."""
+
+    MODEL = "anthropic/claude-sonnet-5"
+
+    async def test_a_doubt_is_shown_and_dropped_by_an_operator(self, house, client):
+        for _ in range(1_000):
+            house.quality.answered(self.MODEL, "chat")
+        for number in range(100):
+            house.quality.showed(self.MODEL, "chat", Sign.REFUSED, 999.0, f"user {number}")
+        (shown,) = (await client.get("/admin/api/health")).json()["quality"]
+        assert shown["model"] == self.MODEL
+        assert "refus" in shown["reason"]
+        got = await client.post(f"/admin/api/quality/{self.MODEL}/accept")
+        assert got.status_code == 200
+        assert got.json() == {"model": self.MODEL, "reason": shown["reason"]}
+        assert house.quality.doubted == {}
+        assert house.notes[-1][0] == "answers accepted"
+
+    async def test_what_is_not_in_doubt_cannot_be_accepted(self, client):
+        got = await client.post(f"/admin/api/quality/{self.MODEL}/accept")
+        assert got.status_code == 409
+        assert got.json()["error"]["code"] == "not_doubted"
 
 
 async def test_the_targets_are_listed_with_what_is_pulled(house, client):

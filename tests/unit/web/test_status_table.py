@@ -27,7 +27,21 @@ def health(**changes):
     return {**known, **changes}
 
 
-def view(*, target=None, obstacle=None, served_by="anthropic@main/sonnet", **changes):
+def crowd(*allowances, bears=None, waiting=0):
+    return {
+        "allowances": list(allowances),
+        "under_way": 7,
+        "bears": bears,
+        "waiting": waiting,
+        "waiting_background": 0,
+    }
+
+
+def allowance(unit, limit, left):
+    return {"unit": unit, "limit": limit, "left": left, "age": 3.0}
+
+
+def view(*, target=None, obstacle=None, served_by="anthropic@main/sonnet", limits=None, **changes):
     shown = {
         "node": "anthropic@main/sonnet",
         "model": "sonnet",
@@ -36,6 +50,7 @@ def view(*, target=None, obstacle=None, served_by="anthropic@main/sonnet", **cha
         "obstacle": obstacle,
         "next_probe_in": 61.2,
         "retries": {"first_attempts": 40, "retries": 3, "open": 1, "allowed": True},
+        "limits": limits or crowd(),
     }
     account = {"node": "anthropic@main", "health": health(), "targets": [shown]}
     feature = {
@@ -54,6 +69,7 @@ def view(*, target=None, obstacle=None, served_by="anthropic@main/sonnet", **cha
         "pulls": [],
         "causes": [],
         "testimonies": [],
+        "quality": [],
     }
     return msgspec.convert({**whole, **changes}, HealthView)
 
@@ -73,7 +89,13 @@ def test_the_head_says_where_when_and_how_much_serves():
 def test_a_row_says_what_is_known_of_a_target():
     row = line_of(view(), ROW).split()
     known = ["anthropic@main/sonnet", "closed", "0.0", "100%", "5", "s", "ago"]
-    assert row == [*known, "61", "s", "3/40"]
+    assert row == [*known, "61", "s", "3/40", "7"]
+
+
+def test_a_row_says_what_a_target_can_take_and_who_waits():
+    tokens, requests = allowance("input_tokens", 1000.0, 900.0), allowance("requests", 50.0, 6.0)
+    shown = view(limits=crowd(tokens, requests, bears=20, waiting=3))
+    assert line_of(shown, ROW).split()[-4:] == ["7/20", "+3", "12%", "requests"]
 
 
 def test_the_columns_stand_below_their_names():

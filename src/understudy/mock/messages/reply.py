@@ -5,16 +5,16 @@ https://platform.claude.com/docs/en/api/messages, …/build-with-claude/streamin
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 
 import msgspec
 
 from understudy.mock import models, tokens
+from understudy.mock.allowance import Allowance
 from understudy.mock.ask import Ask, Composition
 from understudy.mock.errors import ErrorSpec
 from understudy.mock.ids import Ids, sign
-from understudy.mock.limits import Allowance
+from understudy.mock.messages import limits
 from understudy.mock.reply import Frame, Headers, Stage
 
 __all__ = [
@@ -49,26 +49,12 @@ PING = event("ping", {"type": "ping"})
 
 
 def headers(request_id: str, allowance: Allowance) -> Headers:
-    """The vendor's headers: limits with RFC 3339 resets (…/api/rate-limits)."""
-    at = dt.datetime.fromtimestamp(allowance.reset_at, dt.UTC).isoformat()[:19] + "Z"
-    told: list[tuple[str, str]] = [
+    """The vendor's headers."""
+    return (
         ("request-id", request_id),
         ("anthropic-organization-id", "0d8e1f5c-2a3b-4c6d-9e7f-5a1b2c3d4e5f"),
-    ]
-    remaining = allowance.tokens_left // 1000 * 1000
-    for name, limit, left in (
-        ("requests", allowance.requests, allowance.requests_left),
-        ("tokens", allowance.tokens, remaining),
-        ("input-tokens", allowance.tokens * 5 // 6, remaining * 5 // 6),
-        ("output-tokens", allowance.tokens // 6, remaining // 6),
-    ):
-        prefix = f"anthropic-ratelimit-{name}"
-        told += [
-            (f"{prefix}-limit", str(limit)),
-            (f"{prefix}-remaining", str(left)),
-            (f"{prefix}-reset", at),
-        ]
-    return tuple(told)
+        *limits.headers(allowance),
+    )
 
 
 def error_body(spec: ErrorSpec, request_id: str) -> bytes:

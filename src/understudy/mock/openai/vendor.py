@@ -8,8 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from understudy.mock import models
+from understudy.mock.allowance import Allowance
 from understudy.mock.errors import ErrorSpec
-from understudy.mock.limits import Allowance
+from understudy.mock.openai import limits
 from understudy.mock.reply import Headers
 
 __all__ = [
@@ -61,20 +62,13 @@ NO_JSON = ErrorSpec(
 
 
 def headers(request_id: str, allowance: Allowance) -> Headers:
-    """The vendor's headers: limits with durations as resets."""
-    wait = max(allowance.reset_at - allowance.now, 0.0)
-    told = f"{wait:.0f}s" if wait >= 1 else f"{wait * 1000:.0f}ms"
+    """The vendor's headers."""
     return (
         ("x-request-id", request_id),
         ("openai-organization", "understudy-mock"),
         ("openai-processing-ms", "12"),
         ("openai-version", "2020-10-01"),
-        ("x-ratelimit-limit-requests", str(allowance.requests)),
-        ("x-ratelimit-limit-tokens", str(allowance.tokens)),
-        ("x-ratelimit-remaining-requests", str(allowance.requests_left)),
-        ("x-ratelimit-remaining-tokens", str(allowance.tokens_left)),
-        ("x-ratelimit-reset-requests", told),
-        ("x-ratelimit-reset-tokens", told),
+        *limits.headers(allowance),
     )
 
 
