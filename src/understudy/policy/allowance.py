@@ -227,6 +227,11 @@ class Allowance:
         self._served = 0.0
         self._learned_at = _NEVER
 
+    @property
+    def is_told(self) -> bool:
+        """The provider says what its limits are, so that it is worth knowing what was used."""
+        return bool(self._buckets)
+
     def took(self, need: Need, now: float) -> int:
         """An attempt begins: what it needs is no longer there. Returns its mark."""
         taken = need.input * self._share()

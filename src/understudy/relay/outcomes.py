@@ -116,7 +116,9 @@ def answer_is_whole(
     """All of an answer is the caller's; `tail` is what it gets last, or all of a whole answer."""
     target, now = start.target, relay.now()
     samples = relay.samples
-    if not samples.wants(order, target, start.attempt, now):
+    if now < samples.due.get(target.name, 0.0) or not samples.wants(
+        order, target, start.attempt, now
+    ):
         return
     if not order.envelope.stream:
         samples.whole(order, target, tail, now)
@@ -211,7 +213,7 @@ def _settle(relay: Relay, order: Order, start: Start, now: float) -> None:
     usage, fault = attempt.usage, attempt.fault
     gate = relay.gates.ended(start.target, now)
     actual = None
-    if usage is not None and attempt.result is _CONTENT:
+    if usage is not None and attempt.result is _CONTENT and gate.allowance.is_told:
         # What comes from a cache counts towards OpenAI's limits, and not towards Anthropic's.
         free = 0 if start.target.reserves_output else usage.cache_read
         actual = Need(float(usage.input - free), float(usage.output))

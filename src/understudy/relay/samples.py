@@ -63,25 +63,25 @@ class Samples:
         self._quality = quality
         self._log = log
         self._draw = draw
-        #: Model → when the next sample of it may be taken.
-        self._due: dict[str, float] = {}
+        #: Model → when the next sample of it may be taken; asked on the path before all else.
+        self.due: dict[str, float] = {}
         self._any_due = 0.0
 
     def wants(self, order: Order, target: Target, attempt: Attempt, now: float) -> bool:
         """Whether the whole answer that just ended is to be handed over. One that goes on where
         another target's broke off is not: it is not one model's.
         """
-        if now < self._any_due or now < self._due.get(target.name, 0.0):
+        if now < self._any_due or now < self.due.get(target.name, 0.0):
             return False
         envelope = order.envelope
         if attempt.from_char or order.operation == "count_tokens" or envelope.choices > 1:
             return False
         feature = _feature(order)
         keen = order.is_probe or self._quality.is_keen(target.name, feature)
-        if len(self._due) >= MODELS_KEPT:
-            self._due.clear()
+        if len(self.due) >= MODELS_KEPT:
+            self.due.clear()
         gap = KEEN_SECONDS if keen else GAP_SECONDS
-        self._due[target.name] = now + gap * (0.5 + self._draw())
+        self.due[target.name] = now + gap * (0.5 + self._draw())
         self._any_due = now + ALL_SECONDS
         return True
 
