@@ -24,9 +24,11 @@ import uvloop
 from understudy import __version__, mock
 from understudy.config import ConfigError, load
 from understudy.core.settings import Listen, Settings
+from understudy.ports import JobStore
 from understudy.relay.relay import Relay
 from understudy.services.logs import Log
 from understudy.services.pulls_file import can_write, read_pulls, state_path
+from understudy.store import open_store
 from understudy.web.page import page_app
 
 __all__ = ["Product", "demo", "serve"]
@@ -57,6 +59,7 @@ class Product:
         self._state = state
         self.relay_url = ""
         self.web_url = ""
+        self._store: JobStore | None = None
         self._listener: asyncio.Server | None = None
         self._web = _WebServer(
             uvicorn.Config(
@@ -75,11 +78,13 @@ class Product:
         self._web_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Accept connections on both listeners.
+        """Open the store, then accept connections on both listeners.
 
         Raises:
+            StoreError: the store can't be opened.
             OSError: an address is in use or not ours.
         """
+        self._store = await open_store(self.settings.store)
         loop = asyncio.get_running_loop()
         listen = self.settings.relay
         self._listener = await loop.create_server(
@@ -89,6 +94,7 @@ class Product:
         self.relay.read_model_lists()
         self.relay.read_status_pages()
         self.relay.probe()
+        self.relay.keep_jobs(self._store)
         self._web_task = loop.create_task(self._web.serve([_bound(self.settings.web)]))
         await self._web.listening(self._web_task)
         self.web_url = _url(self.settings.web, self._web.port())
@@ -109,6 +115,8 @@ class Product:
         """Serve by new settings from the next request on; requests under way are untouched."""
         if settings.relay != self.settings.relay or settings.web != self.settings.web:
             self.log.note("reload", text="listen addresses change only with a restart")
+        if str(settings.store) != str(self.settings.store):
+            self.log.note("reload", text="the store changes only with a restart")
         self.settings = settings
         self.relay.reload(settings)
         self.log.note("reloaded")
@@ -129,6 +137,9 @@ class Product:
         self._web.should_exit = True
         if self._web_task is not None:
             await self._web_task
+        # Last, for whatever ends may still have something to write.
+        if self._store is not None:
+            await self._store.close()
 
 
 class _WebServer(uvicorn.Server):
@@ -162,6 +173,7 @@ def serve(path: Path, *, grace: float, state: Path | None = None) -> int:
     Raises:
         ConfigError: the file is wrong.
         DamagedStateError: the state is there and can't be read.
+        StoreError: the store can't be opened.
         OSError: an address cannot be used.
     """
     settings = _read(path)

@@ -113,12 +113,15 @@ def serve(
     seconds = _duration("--grace", grace)
     _load(config)  # What is wrong with it is said before anything is built.
     from understudy.app import serve as run_product  # noqa: PLC0415
+    from understudy.ports import StoreError  # noqa: PLC0415
     from understudy.services.pulls_file import DamagedStateError  # noqa: PLC0415
 
     try:
         return run_product(config, grace=seconds, state=state)
     except DamagedStateError as error:
         raise FailedError(str(error)) from None
+    except StoreError as error:
+        raise FailedError(f"store: {error}") from None
 
 
 @app.command

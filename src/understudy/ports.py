@@ -56,7 +56,6 @@ __all__ = [
     "StoreLockedError",
     "StoreNewerError",
     "StoreUnreachableError",
-    "StoreUrlError",
     "Written",
     "check_event",
 ]
@@ -129,10 +128,6 @@ class StoreLockedError(StoreError):
 
 class StoreLimitError(StoreError):
     """Nothing was done: the job has as many events as it may have."""
-
-
-class StoreUrlError(StoreError, ValueError):
-    """The `store:` of a configuration is none that can be opened. Its text never repeats it."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from understudy.config.places import (
     Address,
     BaseUrl,
     StatusPage,
+    StoreUrl,
     TargetName,
     Use,
 )
@@ -41,6 +42,7 @@ from understudy.config.tables import (
     Shorthand,
 )
 from understudy.core.settings import Listen, Secret, Tier
+from understudy.core.store_place import MemoryPlace, StorePlace
 from understudy.providers.registry import LATER_KINDS, MANNERS
 
 __all__ = [
@@ -235,8 +237,9 @@ class FeatureEntry(Entry, frozen=True, kw_only=True):
     ] = 0.0
     defer: Annotated[
         bool,
-        Later(Switch(), False, remedy="write `false`, or leave the key out"),
-        "When nothing can serve, a request may be taken as a job.",
+        Switch(),
+        "A request whose caller prefers so (`Prefer: respond-async`) is taken as a job. Needs a "
+        "`store` that outlives the process.",
     ] = False
     priority: Annotated[
         str,
@@ -265,14 +268,10 @@ class RootEntry(Entry, frozen=True, kw_only=True):
     relay: Annotated[RelayEntry, Record(RelayEntry), "What products call."] = RelayEntry()
     web: Annotated[WebEntry, Record(WebEntry), "What people see."] = WebEntry()
     store: Annotated[
-        str,
-        Later(
-            Text("", "memory|(sqlite|postgresql)://[!-~]+"),
-            "memory",
-            remedy="write `memory` (the journal is kept in memory), or leave the key out",
-        ),
-        "Where the journal is kept.",
-    ] = "memory"
+        StorePlace,
+        StoreUrl(),
+        "Where jobs are kept: `memory`, `sqlite:///FILE` for one process, or `postgresql://…`.",
+    ] = MemoryPlace()
     callers: Annotated[
         tuple[CallerEntry, ...],
         Several(Record(CallerEntry), "callers"),

@@ -11,8 +11,9 @@ import msgspec
 from understudy.config.document import Scalar
 from understudy.config.shapes import FILLED, ScalarShape, Schema, Wrong
 from understudy.core.settings import Listen, is_loopback
+from understudy.core.store_place import StorePlace, StoreUrlError, parse_store_url
 
-__all__ = ["NAME_PATTERN", "Address", "BaseUrl", "StatusPage", "TargetName", "Use"]
+__all__ = ["NAME_PATTERN", "Address", "BaseUrl", "StatusPage", "StoreUrl", "TargetName", "Use"]
 
 #: Names of providers, accounts and features: neither `/` nor `@`, which part them in a target.
 NAME_PATTERN = "[a-z0-9][a-z0-9_-]{0,63}"
@@ -99,6 +100,30 @@ class StatusPage(_Url):
 
     remedy = "write a URL such as `https://status.example.com`"
     _risk = "where anyone on the way could change what it says"
+
+
+class StoreUrl(ScalarShape[StorePlace]):
+    """Where jobs are kept. The text may hold a password, and so is never repeated."""
+
+    remedy = "write `memory`, `sqlite:///understudy.db` or `postgresql://USER:PASSWORD@HOST/NAME`"
+
+    def parse(self, scalar: Scalar) -> StorePlace:
+        """The place; whether there is such a store shows only when it is opened."""
+        if not all("!" <= character <= "~" for character in scalar.text):
+            raise Wrong("holds a space or a character that must be percent-encoded")
+        try:
+            return parse_store_url(scalar.text)
+        except StoreUrlError as error:
+            raise Wrong(f"can't be used: {error}") from None
+
+    def schema(self) -> Schema:
+        """A word or a URL, or a text to be filled; `writeOnly`, since it may hold a password."""
+        pattern = "^(memory|sqlite:///[!-~]+|(postgresql|postgres)://[!-~]+)$"
+        return {"anyOf": [{"type": "string", "pattern": pattern}, FILLED], "writeOnly": True}
+
+    def spell(self, value: StorePlace) -> str:
+        """As it is written in a file, without a password."""
+        return str(value)
 
 
 class Use(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from understudy.core.settings import (
     Tenant,
     digest_key,
 )
+from understudy.core.store_place import MemoryPlace
 from understudy.policy.latency import FIRST_TOKEN_UNKNOWN
 from understudy.providers.base import Manners
 from understudy.providers.registry import MANNERS
@@ -61,6 +62,7 @@ def resolve(root: RootEntry, report: Report) -> Settings:
         for name, entry in root.features.items()
         if entry is not None
     }
+    _check_store(root, report)
     return Settings(
         relay=root.relay.listen,
         web=root.web.listen,
@@ -69,6 +71,7 @@ def resolve(root: RootEntry, report: Report) -> Settings:
         features=features,
         tenants=_tenants(root.tenants, root.providers, report),
         console=_console(root.web, callers, report),
+        store=root.store,
         notices=report.notices,
     )
 
@@ -87,6 +90,20 @@ def _check_listeners(root: RootEntry, report: Report) -> None:
         report.fault(
             ("web", "listen"), "takes the port of `relay.listen`", "give it a port of its own"
         )
+
+
+def _check_store(root: RootEntry, report: Report) -> None:
+    """What is taken as a job is promised to outlive the process that took it."""
+    # A store that is there but faulty says enough.
+    if report.has_fault_below(("store",)) or not isinstance(root.store, MemoryPlace):
+        return
+    for feature in root.features.values():
+        if feature is not None and feature.defer:
+            report.fault(
+                (*feature.at, "defer"),
+                "takes jobs, which a store in memory forgets with the process",
+                "add `store: sqlite:///understudy.db` (or `postgresql://…`), or write `false`",
+            )
 
 
 def _callers(entries: tuple[CallerEntry, ...], report: Report) -> tuple[Caller, ...]:
@@ -224,6 +241,7 @@ def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) 
         attempts=entry.attempts,
         continue_streams=entry.continue_streams,
         hedge=_hedge(entry, first_token, report),
+        defer=entry.defer,
         priority="background" if entry.priority == "background" else "interactive",
     )
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from understudy.core.secret import Secret
+from understudy.core.store_place import MemoryPlace, StorePlace
+
 __all__ = [
     "Account",
     "Caller",
@@ -47,27 +50,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class Secret:
-    """A string that shows itself to nobody: not in repr, logs, JSON, pickles or comparisons."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The secret itself, for the one line that sends it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Secret is not pickled")
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +133,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     #: After this long without content a second attempt begins beside the first. 0: after what is
     #: learned of each target; None: never.
     hedge: float | None = None
+    #: A request whose caller prefers so is taken as a job: `Settings.store` keeps it.
+    defer: bool = False
     priority: Literal["interactive", "background"] = "interactive"
 
 
@@ -176,5 +160,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tenants: dict[str, Tenant] = {}
     #: None: there is no way in.
     console: Console | None = None
+    #: Where jobs are kept.
+    store: StorePlace = MemoryPlace()
     #: Things an operator should read at start (an account left out for want of a key).
     notices: tuple[str, ...] = ()

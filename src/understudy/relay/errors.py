@@ -47,8 +47,14 @@ def own_error(
     *,
     request_id: str,
     param: str | None = None,
+    job: str | None = None,
 ) -> bytes:
-    """The body for a request that was turned away before any attempt."""
+    """The body for a request that was turned away before any attempt. `job`: the path of the one
+    that it is about.
+    """
+    about: dict[str, object] = {"code": code, "message": message, "request_id": request_id}
+    if job is not None:
+        about["job"] = job
     return dialect.render_error(
         ErrorView(
             status=status,
@@ -56,7 +62,7 @@ def own_error(
             message=message,
             code=code,
             param=param,
-            understudy={"code": code, "message": message, "request_id": request_id},
+            understudy=about,
         )
     )
 

@@ -78,6 +78,7 @@ class Exchange:
         "_used",
         "_waits",
         "_wording",
+        "verdict",
     )
 
     def __init__(self, relay: Relay, order: Order, responder: Responder) -> None:
@@ -117,6 +118,8 @@ class Exchange:
             self._tape = Tape(DIALECTS[order.operation])
         #: What earlier attempts used for the part of the answer that the caller has.
         self._used = _NOTHING_USED
+        #: What the caller was told in place of an answer, or of its rest.
+        self.verdict: Verdict | None = None
         #: When the caller last got a byte, and when it must get the next one.
         self._said_at = 0.0
         self._quiet_until = _NEVER
@@ -132,6 +135,11 @@ class Exchange:
     def due(self) -> float:
         """When `on_due` must be called."""
         return min(self._life.due, self._quiet_until)
+
+    @property
+    def record(self) -> Record:
+        """The journal of it, as it grows."""
+        return self._record
 
     @property
     def may_go(self) -> bool:
@@ -426,6 +434,7 @@ class Exchange:
 
     def _refuse(self, verdict: Verdict) -> None:
         """Nothing has been sent: an error in the caller's dialect."""
+        self.verdict = verdict
         failed, words = self._failed, None
         if verdict.is_callers and failed is not None and failed.wire == self._order.operation:
             # The provider's own, where they are what the verdict is about.
@@ -436,6 +445,7 @@ class Exchange:
 
     def _break(self, verdict: Verdict) -> None:
         """Content has been sent: an error inside the stream."""
+        self.verdict = verdict
         self._close()
         number = self._tape.read().next_number if self._tape is not None else 0
         self._reply.break_off(verdict, number)

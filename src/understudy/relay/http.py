@@ -35,7 +35,8 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
     """A request is turned away before any attempt.
 
     `code` is for programs, `message` says what is wrong and what would be right, `param` is the
-    path of the field in the body, `allow` the methods that the path has (for 405).
+    path of the field in the body, `allow` the methods that the path has (for 405), `retry_after`
+    the seconds after which it may be taken, `job` the path of the job that it is about.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
         *,
         param: str | None = None,
         allow: str | None = None,
+        retry_after: float | None = None,
+        job: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -53,6 +56,8 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
         self.message = message
         self.param = param
         self.allow = allow
+        self.retry_after = retry_after
+        self.job = job
 
 
 class Incoming(msgspec.Struct, kw_only=True, gc=False):

@@ -18,7 +18,7 @@ from understudy.relay.http import Incoming, Refusal
 from understudy.relay.order import Order
 from understudy.relay.runtime import DIALECTS, Place, Route, Runtime
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "asked_deadline", "tenant_of"]
 
 TIERS = ("same", "substitute", "reduced")
 #: The one query that official SDKs send (Anthropic's beta resources).
@@ -65,8 +65,8 @@ class Intake:
         hurried = False
         user = trace = None
         if own:
-            if "x-understudy-deadline" in own:
-                asked = _deadline(own["x-understudy-deadline"])
+            asked = asked_deadline(request)
+            if asked is not None:
                 hurried = asked < allowed
                 allowed = min(allowed, asked)
             if "x-understudy-user" in own:
@@ -123,7 +123,7 @@ def _place(runtime: Runtime, operation: str, request: Incoming, model: str) -> P
 def _look_up_place(runtime: Runtime, operation: str, request: Incoming, model: str) -> Place:
     own = request.own
     route = _route(runtime, model, own.get("x-understudy-feature"))
-    tenant = _tenant(request, own.get("x-understudy-tenant"))
+    tenant = tenant_of(request)
     named = None if model == route.feature.name else model
     tiers = _tiers(own["x-understudy-tiers"]) if "x-understudy-tiers" in own else None
     plan = runtime.plan(route, operation, tenant, tiers, named if route.wild else None)
@@ -156,7 +156,13 @@ def _route(runtime: Runtime, model: str, feature: str | None) -> Route:
     return route
 
 
-def _tenant(request: Incoming, named: str | None) -> str | None:
+def tenant_of(request: Incoming) -> str | None:
+    """The tenant that a request is for: its key's, or the one that it names.
+
+    Raises:
+        Refusal: the key belongs to another.
+    """
+    named = request.own.get("x-understudy-tenant")
     own = request.caller.tenant if request.caller is not None else None
     if named is not None and own is not None and named != own:
         raise Refusal(
@@ -175,6 +181,16 @@ def _tiers(text: str) -> frozenset[str]:
             param="x-understudy-tiers",
         )
     return tiers
+
+
+def asked_deadline(request: Incoming) -> float | None:
+    """The time that the caller itself allows, in seconds; None if it names none.
+
+    Raises:
+        Refusal: it is none.
+    """
+    text = request.own.get("x-understudy-deadline")
+    return None if text is None else _deadline(text)
 
 
 def _deadline(text: str) -> float:

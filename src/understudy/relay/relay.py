@@ -28,11 +28,13 @@ from understudy.policy.probing import Always, Probing
 from understudy.policy.pulls import Pulls
 from understudy.policy.quality import Quality
 from understudy.policy.targets import Target
+from understudy.ports import JobStore
 from understudy.relay.desk import Desk, error_dialect
 from understudy.relay.errors import error_headers, own_error
 from understudy.relay.exchange import Exchange
 from understudy.relay.http import Incoming, Refusal, Responder
 from understudy.relay.intake import Intake
+from understudy.relay.jobs import Jobs
 from understudy.relay.model_lists import keep_read
 from understudy.relay.order import Order
 from understudy.relay.probes import Prober
@@ -60,7 +62,6 @@ OPERATIONS = {
 #: Paths of the contract that are not built yet, refused by name.
 NOT_YET = {
     "/v1/responses": "Stored responses are",
-    "/v1/jobs": "Deferred jobs are",
 }
 #: Seconds between two looks at the requests under way, and between two sweeps.
 TICK_SECONDS = 0.05
@@ -120,8 +121,10 @@ class Relay:
         self.connections: set[CallerProtocol] = set()
         self.draining = False
         self._loop = loop
-        self._intake = Intake(secrets.token_bytes(32))
+        self.intake = Intake(secrets.token_bytes(32))
         self._desk = Desk(self)
+        #: None: requests are not taken as jobs.
+        self.jobs: Jobs | None = None
         #: The current second as HTTP writes it.
         self.date = ""
         # Ids are unique, not secret: a record is shown to nobody but its own caller.
@@ -169,7 +172,10 @@ class Relay:
         elif self._desk.knows(path):
             self._allow(request, "GET, HEAD")
         else:
-            raise _nothing_here(path)
+            methods = self.jobs.inquiries.methods(path) if self.jobs is not None else None
+            if methods is None:
+                raise _nothing_here(path)
+            self._allow(request, methods)
 
     def _allow(self, request: Incoming, methods: str) -> None:
         if request.method not in methods.split(", "):
@@ -177,20 +183,27 @@ class Relay:
 
     def serve(self, request: Incoming, responder: Responder) -> Running | None:
         """Serve a whole, admitted request."""
+        jobs = self.jobs
         if request.operation is None:
+            if jobs is not None and jobs.inquiries.methods(request.path) is not None:
+                return jobs.inquiries.take(request, responder)
             try:
                 status, headers, body = self._desk.answer(request)
             except Refusal as refusal:
-                self._turn_away(request, refusal, responder)
+                self.turn_away(request, refusal, responder)
             else:
-                responder.respond(status, self._plain_head(headers), body)
+                responder.respond(status, self.plain_head(headers), body)
             return None
         request_id = self.new_id()
         try:
-            order = self._intake.understand(self.runtime, request, request.operation, request_id)
+            order = self.intake.understand(self.runtime, request, request.operation, request_id)
         except Refusal as refusal:
-            self._turn_away(request, refusal, responder, request_id)
+            self.turn_away(request, refusal, responder, request_id)
             return None
+        if "prefer" in request.headers and jobs is not None:
+            aside = jobs.arrivals.take(order, responder)
+            if aside is not None:
+                return aside
         return self.deliver(order, responder)
 
     def deliver(self, order: Order, responder: Responder) -> Exchange:
@@ -206,13 +219,14 @@ class Relay:
         """Header lines and body for a refusal, in the dialect of the path."""
         return self._refusal(request, refusal, self.new_id())
 
-    def _turn_away(
+    def turn_away(
         self,
         request: Incoming,
         refusal: Refusal,
         responder: Responder,
         request_id: str | None = None,
     ) -> None:
+        """Answer with a refusal."""
         request_id = request_id or self.new_id()
         headers, body = self._refusal(request, refusal, request_id)
         responder.respond(refusal.status, headers, body)
@@ -226,22 +240,24 @@ class Relay:
             refusal.message,
             request_id=request_id,
             param=refusal.param,
+            job=refusal.job,
         )
         head = (
             f"content-type: application/json\r\nx-request-id: {request_id}\r\n"
-            f"request-id: {request_id}\r\n{error_headers(None)}"
+            f"request-id: {request_id}\r\n{error_headers(refusal.retry_after)}"
         )
         if refusal.allow is not None:
             head += f"allow: {refusal.allow}\r\n"
         if refusal.status == 401:
             head += 'www-authenticate: Bearer realm="understudy"\r\n'
-        return self._plain_head(head), body
+        return self.plain_head(head), body
 
     def new_id(self) -> str:
         """An id for a request: unique, no secret."""
         return f"req_{self._bits(96):024x}"
 
-    def _plain_head(self, lines: str) -> bytes:
+    def plain_head(self, lines: str) -> bytes:
+        """Header lines, with the date before them."""
         return f"date: {self.date}\r\n{lines}".encode("latin-1")
 
     # -- time ---------------------------------------------------------------------------------
@@ -275,8 +291,17 @@ class Relay:
     def ended(self, exchange: Exchange) -> None:
         """A request has ended."""
         self.live.discard(exchange)
-        if self.draining and not self.live:
+        self.look_idle()
+
+    def look_idle(self) -> None:
+        """Something has ended: perhaps it was the last."""
+        if self.draining and not self.is_busy:
             self._idle.set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Somebody waits for something, or a job is under way."""
+        return bool(self.live) or (self.jobs is not None and self.jobs.is_busy)
 
     async def drain(self, grace: float) -> int:
         """Take no more requests; let those under way end within `grace` seconds.
@@ -287,9 +312,11 @@ class Relay:
         self.draining = True
         for connection in list(self.connections):
             connection.drain()
+        if self.jobs is not None:
+            self.jobs.drain()
         try:
             async with asyncio.timeout(grace):
-                while self.live:
+                while self.is_busy:
                     self._idle.clear()
                     await self._idle.wait()
         except TimeoutError:
@@ -298,6 +325,10 @@ class Relay:
         for connection in list(self.connections):
             connection.abort()
         return left
+
+    def keep_jobs(self, store: JobStore) -> None:
+        """From now on, take requests as jobs where features defer, and carry out what is kept."""
+        self.jobs = Jobs(self, store)
 
     def read_model_lists(self) -> None:
         """From now on, read beside the path what providers say of their models."""
@@ -348,7 +379,9 @@ class Relay:
             self._prober.soon(now)
 
     async def close(self) -> None:
-        """Stop the timers and close every connection."""
+        """Give back jobs, stop the timers and close every connection."""
+        if self.jobs is not None:
+            await self.jobs.close()
         for task in self._beside:
             task.cancel()
         for handle in (self._ticking, self._sweeping):

@@ -9,7 +9,7 @@ from itertools import islice
 from understudy.core.faults import Fault, Kind
 from understudy.core.outcomes import Attempt, Record
 
-__all__ = ["KEPT", "Journal", "fault_view", "milliseconds", "record_view"]
+__all__ = ["KEPT", "Journal", "fault_view", "milliseconds", "moment", "record_view"]
 
 #: Requests remembered (about 1 KB each).
 KEPT = 10_000
@@ -57,8 +57,8 @@ def record_view(record: Record) -> dict[str, object]:
         "feature": record.feature,
         "tenant": record.tenant,
         "caller": record.caller,
-        "started_at": _moment(record.started_at),
-        "ended_at": _moment(record.ended_at),
+        "started_at": moment(record.started_at),
+        "ended_at": moment(record.ended_at),
         "outcome": record.outcome,
         "attempts": [_attempt_view(attempt) for attempt in record.attempts],
     }
@@ -89,7 +89,7 @@ def _attempt_view(attempt: Attempt) -> dict[str, object]:
         "account": attempt.account,
         "tier": attempt.tier,
         "why": attempt.why,
-        "started_at": _moment(attempt.started_at),
+        "started_at": moment(attempt.started_at),
         "first_content_ms": milliseconds(attempt.first_content_ms),
         "ended_ms": milliseconds(attempt.ended_ms),
         "result": attempt.result,
@@ -98,7 +98,8 @@ def _attempt_view(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def _moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None) -> str | None:
+    """Unix seconds as RFC 3339 writes them, in UTC, to the millisecond."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -16,7 +16,8 @@ from understudy.ports import (
     NewJob,
     StoreBusyError,
 )
-from understudy.store.rows import Place, event_values, first_job, job_of, job_values
+from understudy.store.first import first_job
+from understudy.store.rows import Place, event_values, job_of, job_values
 from understudy.store.schema import events, jobs, requests
 
 __all__ = ["accept_all"]

@@ -31,7 +31,7 @@ from understudy.ports import (
     Written,
     check_event,
 )
-from understudy.store.rows import FIRST_EVENT, first_job
+from understudy.store.first import FIRST_EVENT, first_job
 from understudy.store.turns import Turns
 
 __all__ = ["MemoryStore"]

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine
-
-from understudy.ports import JobStore, StoreBusyError, StoreLockedError
-from understudy.store import sqlite
-from understudy.store.lock_file import LockFile
+from understudy.core.store_place import MemoryPlace, StorePlace
+from understudy.ports import JobStore
 from understudy.store.memory import MemoryStore
-from understudy.store.migrate import migrate
-from understudy.store.sql_store import SqlStore
-from understudy.store.url import MemoryPlace, PostgresPlace, SqlitePlace, StorePlace
-from understudy.store.writers import Writers
 
 __all__ = ["open_store"]
 
 #: Seconds that PostgreSQL may take for one answer.
 _PATIENCE: Final = 5.0
-#: Seconds for a change of the schema: a large table takes its time, and so does waiting for the
-#: process that is at it.
-_MIGRATION_PATIENCE: Final = 120.0
-#: Of one process. A second one so that what takes long (a claim, a purge) does not hold up
-#: arrivals; commits are shared, so more of them bring little.
-_CONNECTIONS: Final = 2
 
 
 async def open_store(place: StorePlace, *, patience: float = _PATIENCE) -> JobStore:
@@ -40,51 +25,9 @@ async def open_store(place: StorePlace, *, patience: float = _PATIENCE) -> JobSt
         StoreNewerError: a newer program has changed the schema.
         StoreError: it can't be reached or read.
     """
-    match place:
-        case MemoryPlace():
-            return MemoryStore()
-        case SqlitePlace(path=path):
-            return await _open_sqlite(Path(path), patience)
-        case PostgresPlace():
-            return await _open_postgres(place, patience)
+    if isinstance(place, MemoryPlace):
+        return MemoryStore()
+    # Only where it is used: SQL brings libraries of its own.
+    from understudy.store.sql_opening import open_sql_store  # noqa: PLC0415
 
-
-async def _open_sqlite(path: Path, patience: float) -> SqlStore:
-    lock = LockFile(path)
-    try:
-        engine = sqlite.open_engine(path)
-        await asyncio.to_thread(_prepare_sqlite, engine, path)
-    except BaseException:
-        lock.release()
-        raise
-    return SqlStore(Writers(engine, threads=1, patience=2 * patience), lock.release)
-
-
-def _prepare_sqlite(engine: Engine, path: Path) -> None:
-    try:
-        migrate(engine)
-        sqlite.sync_folder(path)
-    except StoreBusyError:
-        engine.dispose()
-        raise StoreLockedError(f"{path}: another program has it open", None) from None
-    except BaseException:
-        engine.dispose()
-        raise
-
-
-async def _open_postgres(place: PostgresPlace, patience: float) -> SqlStore:
-    # Only where it is used: the driver brings a library of its own.
-    from understudy.store import postgres  # noqa: PLC0415
-
-    patient = postgres.open_engine(place, connections=1, patience=_MIGRATION_PATIENCE)
-    try:
-        await asyncio.to_thread(migrate, patient)
-    finally:
-        await asyncio.to_thread(patient.dispose)
-    engine = postgres.open_engine(place, connections=_CONNECTIONS, patience=patience)
-    writers = Writers(engine, threads=_CONNECTIONS, patience=2 * patience)
-    return SqlStore(writers, release=_nothing)
-
-
-def _nothing() -> None:
-    """There is nothing to let go of."""
+    return await open_sql_store(place, patience)

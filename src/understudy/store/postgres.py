@@ -14,7 +14,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Engine, QueuePool, create_engine
 
-from understudy.store.url import PostgresPlace
+from understudy.core.store_place import PostgresPlace
 
 __all__ = ["BoundedConnection", "open_engine"]
 

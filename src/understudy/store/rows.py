@@ -8,16 +8,15 @@ from typing import Any, Final
 
 import msgspec
 
-from understudy.ports import Job, JobStatus, NewJob
+from understudy.ports import Job, NewJob
+from understudy.store.first import first_job
 from understudy.store.schema import jobs
 
 __all__ = [
-    "FIRST_EVENT",
     "JOB_COLUMNS",
     "Place",
     "by_tenant",
     "event_values",
-    "first_job",
     "job_of",
     "job_values",
 ]
@@ -27,33 +26,6 @@ Place = tuple[str, str]
 
 #: What a `Job` is read from.
 JOB_COLUMNS: Final = tuple(jobs.c[field] for field in Job.__struct_fields__)
-
-#: Every job's events begin with its acceptance.
-FIRST_EVENT: Final = 1
-
-
-def first_job(new: NewJob) -> Job:
-    """The job that a request to keep becomes."""
-    return Job(
-        id=new.id,
-        tenant=new.tenant,
-        caller=new.caller,
-        feature=new.feature,
-        operation=new.operation,
-        priority=new.priority,
-        body_digest=new.body_digest,
-        cost=new.cost,
-        created_at=new.created_at,
-        expires_at=new.expires_at,
-        ready_at=new.created_at,
-        status=JobStatus.QUEUED,
-        attempts=0,
-        token=0,
-        lease_owner=None,
-        lease_until=None,
-        finished_at=None,
-        events=FIRST_EVENT,
-    )
 
 
 def job_values(new: NewJob) -> dict[str, Any]:

@@ -87,8 +87,11 @@ BAD = [
         "key of the caller `app`",
         "a key of their own",
     ),
-    (WEB, "store: postgresql://db/x", "store", "not supported yet", "`memory`"),
-    (WEB, "store: redis", "store", "`redis`", "`memory`"),
+    (WEB, "store: redis", "store", "not a store", "`memory`"),
+    (WEB, "store: sqlite://jobs.db", "store", "three slashes", "`sqlite:///understudy.db`"),
+    (WEB, "store: postgresql://db", "store", "no database", "PASSWORD@HOST/NAME"),
+    (WEB, "store: 'postgresql://me:a b@db/x'", "store", "percent-encoded", "`memory`"),
+    (WEB, "store: [memory]", "store", "is a list", "`memory`"),
     # Callers
     (CALLER, "- {name: app, key: short}", "callers[0].key", "5 characters", "keys new"),
     (CALLER, "- {name: app}", "callers[0]", "no key", "`key_digest:`"),
@@ -379,7 +382,13 @@ BAD = [
         "write `off`",
     ),
     (TARGETS, f"{TARGETS}\n    hold: 5s", "features.chat.hold", "not supported yet", "`0s`"),
-    (TARGETS, f"{TARGETS}\n    defer: true", "features.chat.defer", "not supported yet", "`false`"),
+    (
+        TARGETS,
+        f"{TARGETS}\n    defer: true",
+        "features.chat.defer",
+        "forgets",
+        "add `store: sqlite:///understudy.db`",
+    ),
     (
         TARGETS,
         f"{TARGETS}\n    priority: backround",

@@ -292,15 +292,13 @@ class TestVariables:
 
 
 LATER = {
-    "store": "store: sqlite:///understudy.db",
     "providers.anthropic.domain": "    domain: gcp",
     "features.assistant.hold": "    hold: 5s",
-    "features.assistant.defer": "    defer: true",
 }
 NOW = {
-    "store": "store: memory",
+    "store": "store: sqlite:///understudy.db",
     "features.assistant.hold": "    hold: 0s",
-    "features.assistant.defer": "    defer: false",
+    "features.assistant.defer": "    defer: true",
 }
 
 

@@ -130,7 +130,8 @@ def test_every_example_is_valid(path):
     "change",
     [
         {"extra": 1},
-        {"store": "sqlite:///x.db"},
+        {"store": "redis://db"},
+        {"store": "sqlite://x.db"},
         {"relay": {"listen": "8080"}},
         {"features": {}},
         {"features": {"a": {"targets": []}}},
@@ -142,7 +143,7 @@ def test_every_example_is_valid(path):
         {"features": {"a": {"targets": ["x/y"], "hedge": "0s"}}},
         {"features": {"a": {"targets": ["x/y"], "first_token": "off"}}},
         {"features": {"a": {"targets": ["x/y"], "continue_streams": "maybe"}}},
-        {"features": {"a": {"targets": ["x/y"], "defer": True}}},
+        {"features": {"a": {"targets": ["x/y"], "defer": "maybe"}}},
         {"features": {"A b": {"targets": ["x/y"]}}},
         {"providers": {"x": {"kind": "gemini"}}},
         {"providers": {"x": {"kind": "openai", "domain": "gcp"}}},
@@ -221,7 +222,7 @@ def test_the_docs_list_by_name_what_is_not_supported_yet():
 
 
 def test_a_default_of_the_schema_is_what_the_loader_takes():
-    assert ROOT.fields["store"].default == "memory"
+    assert ROOT.fields["store"].shape.spell(ROOT.fields["store"].default) == "memory"
     text = "providers: {x: {kind: openai-compatible, base_url: 'http://[::1]'}}\n"
     bare = load(text + "features: {f: {targets: [x/y]}}", {})
     given = ", ".join(

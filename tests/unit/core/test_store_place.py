@@ -2,8 +2,13 @@
 
 import pytest
 
-from understudy.ports import StoreUrlError
-from understudy.store.url import MemoryPlace, PostgresPlace, SqlitePlace, parse_store_url
+from understudy.core.store_place import (
+    MemoryPlace,
+    PostgresPlace,
+    SqlitePlace,
+    StoreUrlError,
+    parse_store_url,
+)
 
 
 def postgres(**parts):

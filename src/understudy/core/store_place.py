@@ -12,14 +12,24 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from understudy.core.settings import Secret
-from understudy.ports import StoreUrlError
+from understudy.core.secret import Secret
 
-__all__ = ["MemoryPlace", "PostgresPlace", "SqlitePlace", "StorePlace", "parse_store_url"]
+__all__ = [
+    "MemoryPlace",
+    "PostgresPlace",
+    "SqlitePlace",
+    "StorePlace",
+    "StoreUrlError",
+    "parse_store_url",
+]
 
 _SHAPES: Final = "memory, sqlite:///understudy.db or postgresql://user:password@host/database"
 #: What may follow the `?`: where the server's socket is, and how its certificate is checked.
 _OPTIONS: Final = frozenset({"host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl"})
+
+
+class StoreUrlError(ValueError):
+    """A text names no store that can be opened. The error's own text never repeats it."""
 
 
 class MemoryPlace(msgspec.Struct, frozen=True):

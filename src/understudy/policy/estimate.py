@@ -1,0 +1,59 @@
+"""About when a job will be done, for the person who is told that it is kept.
+
+Three parts: until a target serves again, until its turn has come, until it is answered. It is an
+estimate and is called one. Nothing is promised by it, and none is given where nothing is known.
+
+How long an outage lasts nobody knows. With nothing but its age to go by, it is as likely to last
+that long again as it is not (J. R. Gott, "Implications of the Copernican principle for our future
+prospects", Nature 363, 1993: the median of what remains is what has passed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, log, log2
+from typing import Final
+
+from understudy.policy.ramp import DOUBLING_SECONDS
+
+__all__ = ["drained_in", "jobs_before", "serves_in"]
+
+#: Bounds of the guess how long an outage goes on, in seconds: a probe must see its end, and beyond
+#: six hours "in six hours" is no better known than "in a day".
+OUTAGE_LEAST: Final = 15.0
+OUTAGE_MOST: Final = 6 * 3600.0
+
+
+def jobs_before(place: int, others: Iterable[int], higher: int) -> int:
+    """How many jobs are begun before one that has `place` jobs of its own tenant before it.
+
+    `others`: how many jobs each other tenant has waiting in the same priority, of which as many go
+    first as there are turns until then. `higher`: all that wait in a higher priority.
+    """
+    return higher + place + sum(min(count, place + 1) for count in others)
+
+
+def serves_in(opens_in: float, failing_for: float | None) -> float | None:
+    """Seconds until a target that is out of service serves again; None: nobody can say.
+
+    `opens_in`: until it is tried again at the soonest. `failing_for`: since it last worked; None if
+    it never has.
+    """
+    if failing_for is None:
+        return None
+    return max(opens_in, min(max(failing_for, OUTAGE_LEAST), OUTAGE_MOST))
+
+
+def drained_in(before: int, rate: float, most: float = inf) -> float:
+    """Seconds until `before` jobs have begun, at `rate` a second (more than 0) that doubles in
+    `DOUBLING_SECONDS` and does not exceed `most`.
+    """
+    if most <= rate:
+        return before / most if most > 0.0 else inf
+    # The integral of rate · 2^(t/T) up to t is (rate · T / ln 2) · (2^(t/T) - 1).
+    unit = rate * DOUBLING_SECONDS / log(2.0)
+    growing = DOUBLING_SECONDS * log2(1.0 + before / unit)
+    longest = DOUBLING_SECONDS * log2(most / rate)
+    if growing <= longest:
+        return growing
+    return longest + (before - unit * (most / rate - 1.0)) / most

@@ -1,0 +1,67 @@
+"""What follows when a job was run once: its end, or another time.
+
+A job that fails through an outage goes back to wait, and waiting costs it nothing. One that fails
+by its own fault ends, with the answer that its caller would have had. Between the two is what looks
+like an outage to this job alone: a fault of ours, or a deadline that passed while the same target
+answered others. That is tried a few times, and no more: every time is paid for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from understudy.core.faults import Kind
+from understudy.policy.verdict import Verdict
+
+__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows"]
+
+#: Times that a job is begun in vain without an outage to blame, or by a process that then died.
+MOST_ATTEMPTS: Final = 10
+#: The longest wait before the next time: min(60 s, 2 s · 2ⁿ), a random part of it (full jitter:
+#: Amazon Builders' Library, "Timeouts, retries and backoff with jitter"). Whether a target serves
+#: by then is asked when the job is claimed.
+WAIT_SECONDS: Final = 2.0
+WAIT_SECONDS_MAX: Final = 60.0
+#: The same for what was begun in vain while others were answered.
+VAIN_SECONDS_MAX: Final = 600.0
+
+#: Verdicts of requests that ran, and were not answered in time.
+_LATE: Final = frozenset({"deadline_exceeded", "stream_broken"})
+
+
+class End(msgspec.Struct, frozen=True):
+    """It is over, and the answer is its result."""
+
+    succeeded: bool
+
+
+class Back(msgspec.Struct, frozen=True):
+    """It waits again, for `seconds` at least. `counted`: that was an attempt."""
+
+    seconds: float
+    counted: bool
+
+
+def follows(
+    verdict: Verdict | None, *, attempts: int, claims: int, others_served: bool, chance: float
+) -> End | Back:
+    """What follows a run that ended with `verdict`; None: it succeeded.
+
+    `attempts`: how often the job was begun for good, this time included; `claims`: how often at
+    all. `others_served`: a target that it was tried at has answered somebody meanwhile. `chance` in
+    [0, 1) draws the jitter.
+    """
+    if verdict is None:
+        return End(succeeded=True)
+    if verdict.is_callers:
+        return End(succeeded=False)
+    is_ours = verdict.fault is not None and verdict.fault.kind is Kind.INTERNAL
+    counted = is_ours or (verdict.code in _LATE and others_served)
+    if counted and attempts >= MOST_ATTEMPTS:
+        return End(succeeded=False)
+    longest = VAIN_SECONDS_MAX if counted else WAIT_SECONDS_MAX
+    # Far beyond the longest wait; without it many claims would overflow a float.
+    doublings = min(max(claims - 1, 0), 16)
+    return Back(chance * min(longest, WAIT_SECONDS * 2.0**doublings), counted)

@@ -1,0 +1,75 @@
+"""What is done about jobs once a second, whoever runs them: count, expire, take back, forget."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from understudy.ports import JobStatus, StoreError
+from understudy.relay.jobs.run import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from understudy.relay.jobs.jobs import Jobs
+
+__all__ = ["KEPT_SECONDS", "Upkeep"]
+
+ROUND_SECONDS: Final = 1.0
+PURGE_SECONDS: Final = 60.0
+#: Jobs changed in one transaction.
+BATCH: Final = 500
+#: For how long a result, and its idempotency key, are kept: Stripe keeps keys for a day at least
+#: (https://docs.stripe.com/api/idempotent_requests).
+KEPT_SECONDS: Final = 24 * 3600.0
+
+
+class Upkeep:
+    """Looks after the store.
+
+    Args:
+        jobs: whose.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._purges_at = self._reaps_at = float("-inf")
+        self._is_in_trouble = False
+
+    async def keep_up(self) -> None:
+        """Again and again, until it is cancelled."""
+        log = self._jobs.relay.log
+        while True:
+            try:
+                await self._round()
+            except StoreError as error:
+                self.complain(error)
+            except Exception as error:  # noqa: BLE001 - a task's edge
+                log.own_fault("", "looking after jobs", error)
+            else:
+                if self._is_in_trouble:
+                    self._is_in_trouble = False
+                    log.note("store", text="it answers again")
+            await asyncio.sleep(ROUND_SECONDS)
+
+    def complain(self, error: StoreError) -> None:
+        """The store has failed: said once, until it works again."""
+        self._jobs.meter.store_failed()
+        # Who holds a lease could not keep it up meanwhile, and must have the time to do so now.
+        self._reaps_at = self._jobs.calendar() + LEASE_SECONDS
+        if not self._is_in_trouble:
+            self._is_in_trouble = True
+            self._jobs.relay.log.note("store", text=str(error))
+
+    async def _round(self) -> None:
+        jobs, store = self._jobs, self._jobs.store
+        now = jobs.calendar()
+        for job in await store.expire(limit=BATCH, now=now):
+            jobs.ended(job, JobStatus.EXPIRED)
+        if now >= self._reaps_at:
+            for job in await store.reap(limit=BATCH, now=now):
+                jobs.returned(job)
+        jobs.lines.begin()
+        jobs.lines.counted(await store.backlog())
+        if now >= self._purges_at:
+            gone = await store.purge(finished_before=now - KEPT_SECONDS, limit=BATCH)
+            # What is left goes with the next rounds, not all at once.
+            self._purges_at = now if gone == BATCH else now + PURGE_SECONDS

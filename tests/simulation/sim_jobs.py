@@ -1,0 +1,252 @@
+"""Deferred jobs in virtual time: the real relay and its jobs, stand-ins that fail and recover, and
+a store in memory. Who asks does so through the relay's own doors, without a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from simulation.sim_loop import VirtualLoop
+from simulation.sim_net import Network
+from simulation.sim_script import Provider
+from simulation.sim_world import _NotingLog, _OrderedSet, _pinned
+from understudy.config import load
+from understudy.mock.board import Attempt, Board
+from understudy.mock.http import Connection
+from understudy.mock.limits import Limit
+from understudy.mock.stand_in import StandIn
+from understudy.policy.board import Board as Health
+from understudy.ports import JobStore
+from understudy.relay.http import Incoming, Refusal
+from understudy.relay.relay import Relay
+from understudy.store.memory import MemoryStore
+
+__all__ = ["Got", "House", "play"]
+
+_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+PATHS = {"messages": "/v1/messages", "chat_completions": "/v1/chat/completions"}
+
+
+class Got(msgspec.Struct):
+    """A response."""
+
+    status: int = 0
+    headers: dict[str, str] = {}
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+class _Mailbox:
+    """Takes a response: see `understudy.relay.http.Responder`."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.got = Got()
+        self.done = asyncio.Event()
+        self.pieces: list[bytes] = []
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        self.begin(status, headers)
+        self.pieces.append(body)
+        self.end()
+
+    def begin(self, status: int, headers: bytes) -> None:
+        lines = [line.partition(": ") for line in headers.decode().split("\r\n") if line]
+        self.got = Got(status, {name: value for name, _, value in lines})
+
+    def send(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def end(self) -> None:
+        self.got.body = b"".join(self.pieces)
+        self.done.set()
+
+    def cut(self) -> None:
+        self.done.set()
+
+
+class House:
+    """A relay with jobs, and its providers.
+
+    Args:
+        providers: who may serve the feature `f`, in order.
+        feature: its other settings.
+        tenants: as in the configuration.
+        store: where jobs are kept.
+    """
+
+    def __init__(
+        self,
+        *providers: Provider,
+        feature: dict[str, Any] | None = None,
+        features: dict[str, Any] | None = None,
+        tenants: dict[str, Any] | None = None,
+        store: JobStore | None = None,
+        probes: bool = True,
+    ) -> None:
+        self.providers = providers
+        self.features = features or {"f": feature or {}}
+        self.tenants = tenants or {}
+        self.store: JobStore = store if store is not None else MemoryStore()
+        self.probes = probes
+        self.boards: dict[str, Board] = {}
+        self.log = _NotingLog()
+        self.relay: Relay
+
+    def open(self, loop: VirtualLoop, chance: random.Random) -> None:
+        """Let everybody begin."""
+        network = Network(loop, random.Random(chance.getrandbits(64)), lambda *_: None)
+        network.attach()
+        for provider in self.providers:
+            board = self.boards[provider.name] = Board(pace=provider.pace)
+            stand_in, connections = StandIn(board, time.time), _OrderedSet()
+            network.serve(
+                f"{provider.name}.sim",
+                provider.line,
+                lambda stand_in=stand_in, connections=connections: Connection(
+                    stand_in, connections, asyncio.sleep
+                ),
+            )
+            for moment in sorted({m for s in provider.spells for m in (s.start, s.end)}):
+                if moment < math.inf:
+                    rules = [s.rule for s in provider.spells if s.start <= moment < s.end]
+                    loop.call_at(max(moment, 0.0), board.put_faults, rules)
+        self.relay = Relay(load(self._config(), {}, source="jobs"), loop, _TLS, self.log)
+        for owner in (self.relay, self.relay.pool):
+            for name, value in list(vars(owner).items()):
+                if type(value) is set:
+                    setattr(owner, name, _OrderedSet.fromkeys(value))
+        if self.probes:
+            self.relay.probe()
+        self.relay.keep_jobs(self.store)
+
+    def _config(self) -> str:
+        providers: dict[str, Any] = {}
+        for provider in self.providers:
+            path = "" if provider.kind == "anthropic" else "/v1"
+            providers[provider.name] = {
+                "kind": provider.kind,
+                "base_url": f"https://{provider.name}.sim{path}",
+                "accounts": {"main": {"api_key": f"sk-of-{provider.name}"}},
+                "probes": self.probes,
+            }
+        targets = [f"{provider.name}/{provider.model}" for provider in self.providers]
+        told = {
+            # Named for the configuration's sake: this world's store is its own.
+            "store": "sqlite:///unused.db",
+            "providers": providers,
+            "features": {
+                name: {"targets": targets, "defer": True, **settings}
+                for name, settings in self.features.items()
+            },
+            "tenants": self.tenants,
+        }
+        return json.dumps(told)
+
+    # -- asking -------------------------------------------------------------------------------
+
+    async def ask(
+        self, prompt: str = "Hello", *, feature: str = "f", tenant: str | None = None, **more: Any
+    ) -> Got:
+        """Ask for an answer; `headers` and `dialect` are as told, other fields are the body's."""
+        headers = {"prefer": "respond-async", **more.pop("headers", {})}
+        dialect = more.pop("dialect", "messages")
+        body = {
+            "model": feature,
+            "max_tokens": 100,
+            "messages": [{"role": "user", "content": prompt}],
+            **more,
+        }
+        return await self.call("POST", PATHS[dialect], headers, body, tenant=tenant)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: Any = None,
+        *,
+        tenant: str | None = None,
+    ) -> Got:
+        """One request, from its head to the end of its response."""
+        path, _, query = path.partition("?")
+        own = {name: v for name, v in (headers or {}).items() if name.startswith("x-understudy-")}
+        if tenant is not None:
+            own["x-understudy-tenant"] = tenant
+        request = Incoming(
+            method=method,
+            path=path,
+            query=query,
+            headers={n: v for n, v in (headers or {}).items() if n not in own},
+            own=own,
+            body=b"" if body is None else json.dumps(body).encode(),
+            caller=None,
+            arrived=self.relay.now(),
+        )
+        try:
+            self.relay.admit(request)
+        except Refusal as refusal:
+            return Got(refusal.status, {}, refusal.code.encode())
+        mailbox = _Mailbox()
+        self.relay.serve(request, mailbox)
+        await mailbox.done.wait()
+        return mailbox.got
+
+    async def until_over(self, location: str, *, tenant: str | None = None) -> Got:
+        """A job, once it is over."""
+        while True:
+            got = await self.call("GET", location, tenant=tenant)
+            if got.json()["status"] not in {"queued", "running"}:
+                return got
+            await asyncio.sleep(1.0)
+
+    # -- what happened ------------------------------------------------------------------------
+
+    def limit(self, provider: str, **limits: float) -> None:
+        """What a stand-in allows."""
+        self.boards[provider].put_limits((Limit(**limits),))
+
+    def asked(self, provider: str, start: float = 0.0, end: float = math.inf) -> list[Attempt]:
+        """What a stand-in was asked, probes and lists apart."""
+        return [
+            attempt
+            for attempt in self.boards[provider].attempts
+            if attempt.method == "POST" and start <= attempt.started < end
+        ]
+
+    @property
+    def health(self) -> Health:
+        """What the relay knows of its targets."""
+        return self.relay.board
+
+
+def play(house: House, script: Callable[[House], Awaitable[None]], *, seed: int = 1) -> None:
+    """Let a house live through a script; nothing of it may be left in error."""
+    chance = random.Random(f"jobs {seed}")
+    loop = VirtualLoop(random.Random(chance.getrandbits(64)), horizon=30 * 24 * 3600.0)
+
+    async def live() -> None:
+        house.open(loop, chance)
+        try:
+            await script(house)
+        finally:
+            await house.relay.close()
+
+    with _pinned(loop, chance), contextlib.closing(loop):
+        loop.run(live())
+    errors = [f"{c.get('message')}: {c.get('exception')!r}" for c in loop.errors]
+    assert errors == []
+    assert house.log.own == []
