@@ -1,5 +1,5 @@
 # Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
-.PHONY: demo postgres test check format soak detection-table bench bench-quick clean help
+.PHONY: demo postgres test check format soak detection-table kills power-loss bench bench-quick bench-jobs processes-table store-outage clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -52,6 +52,16 @@ soak: $(VENV)/.dev ## 10,000 seeded worlds in virtual time (SEEDS=…)
 detection-table: $(VENV)/.dev ## detection, in numbers, beside the peers' defaults (docs/detection.md)
 	$(BIN)/python tests/detection/table.py --write
 
+KILLS ?= 500
+kills: $(VENV)/.dev postgres ## kill -9 at random moments, both stores (KILLS=…), into docs/durability.md
+	$(BIN)/python tests/durability/kills.py --kills $(KILLS) --write
+
+power-loss: $(VENV)/.dev ## power loss at every write to SQLite, into docs/durability.md
+	$(BIN)/python tests/durability/power_loss.py --write
+
+processes-table: $(VENV)/.dev postgres ## how soon processes agree, and what they probe, into docs/processes.md
+	$(BIN)/python tests/integration/processes_table.py --write
+
 bench: ## the side-by-side benchmarks, into docs/benchmarks.md (about 45 minutes)
 	sh bench/setup.sh
 	sh bench/build.sh
@@ -62,6 +72,13 @@ bench-quick: ## nginx and Understudy only, printed; a minute once it is built
 	sh bench/build.sh
 	.venv-bench/bin/python bench/run.py --only understudy,understudy-plain,nginx --rounds 3 --seconds 3 \
 	  --workload json,sse,sse-paced,translate,translate-sse
+
+store-outage: $(VENV)/.dev postgres ## four workers, their PostgreSQL away for a minute, into docs/processes.md
+	$(BIN)/python tests/outage/store_outage.py --write
+
+bench-jobs: $(VENV)/.dev postgres ## accepted jobs a second, beside PgQueuer, into docs/durability.md
+	sh bench/setup.sh
+	$(BIN)/python bench/jobs/run.py --write
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .venv-bench .venv-fast .venv-plain bench/portkey/node_modules .mypy_cache .ruff_cache .pytest_cache \

@@ -196,14 +196,16 @@ class Lines:
         with self._changed:
             return "\n".join(self._lines)
 
-    def until(self, wanted: Callable[[str], bool], after: int = 0) -> str:
+    def until(
+        self, wanted: Callable[[str], bool], after: int = 0, patience: float = PATIENCE
+    ) -> str:
         """The first line like that (from line `after` on), which may be still to come."""
 
         def found() -> str | None:
             return next((line for line in self._lines[after:] if wanted(line)), None)
 
         with self._changed:
-            self._changed.wait_for(lambda: found() is not None or self._ended, PATIENCE)
+            self._changed.wait_for(lambda: found() is not None or self._ended, patience)
             line = found()
             if line is None:
                 raise AssertionError(f"no such line among:\n{chr(10).join(self._lines)}")
@@ -228,13 +230,15 @@ class Relay:
         *,
         grace: str = "5s",
         env: dict[str, str] | None = None,
+        workers: int = 1,
     ) -> None:
         listen = {"listen": f"{LOOPBACK}:0"}
         self.file = directory / "understudy.yaml"
         self.config = {"relay": listen, "web": listen, **config}
         self.write(self.config)
+        arguments = ["serve", "-c", self.file, "--grace", grace, "--workers", str(workers)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "understudy", "serve", "-c", self.file, "--grace", grace],
+            [sys.executable, "-m", "understudy", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(env or {})},
@@ -242,7 +246,7 @@ class Relay:
         self.out = Lines(self.process.stdout)
         self.log = Lines(self.process.stderr)
         try:
-            self.out.until(lambda line: line == "ready")
+            self.out.until(lambda line: line == "ready", patience=PATIENCE * (2 * workers + 1))
         except AssertionError:
             self.kill()
             raise AssertionError(f"it did not start:\n{self.log.text}") from None

@@ -1,6 +1,8 @@
 """The composition root: settings become a running product. Builds everything, closes everything.
 
-One process, one event loop (uvloop), two listeners: the relay's own, and the web's.
+One process, one event loop (uvloop), two listeners: the relay's own, and the web's. A process that
+has a `Seat` is a worker: it listens on sockets that it was given, and `understudy.supervisor`
+speaks for it.
 """
 
 from __future__ import annotations
@@ -22,13 +24,19 @@ import uvicorn
 import uvloop
 
 from understudy import __version__, mock
-from understudy.config import ConfigError, load
-from understudy.core.settings import Listen, Settings
-from understudy.ports import JobStore
+from understudy.config import load
+from understudy.core.settings import Settings
+from understudy.policy.pulls import Pulls
+from understudy.ports import Store
+from understudy.relay.fleet import Fleet
 from understudy.relay.relay import Relay
+from understudy.relay.siblings import Siblings
 from understudy.services.logs import Log
 from understudy.services.pulls_file import can_write, read_pulls, state_path
-from understudy.store import open_store
+from understudy.store import open_bulletin, open_store
+from understudy.supervisor import Seat
+from understudy.supervisor.listeners import BACKLOG, bound, port_of, url_of
+from understudy.supervisor.reload import read_again, read_settings
 from understudy.web.page import page_app
 
 __all__ = ["Product", "demo", "serve"]
@@ -44,26 +52,32 @@ class Product:
         settings: what to run.
         log: where it tells what it does.
         state: where what operators have pulled is kept; None: in memory only.
+        seat: of a worker; None: this process is the whole product.
 
     Raises:
         DamagedStateError: what is kept there can't be read.
     """
 
-    def __init__(self, settings: Settings, log: Log, state: Path | None = None) -> None:
-        pulls = read_pulls(state) if state is not None else []
+    def __init__(
+        self, settings: Settings, log: Log, state: Path | None = None, seat: Seat | None = None
+    ) -> None:
+        pulls = Pulls(read_pulls(state) if state is not None else ())
         self.settings = settings
         self.log = log
-        self.relay = Relay(settings, asyncio.get_running_loop(), _tls(), log)
-        for pull in pulls:
-            self.relay.pulls.pull(pull)
+        self._fleet = Fleet(open_bulletin(settings.store))
+        self.relay = Relay(
+            settings, asyncio.get_running_loop(), _tls(), log, pulls=pulls, fleet=self._fleet
+        )
+        self.relay.hand.keep_in(state)
         self._state = state
+        self._seat = seat
         self.relay_url = ""
         self.web_url = ""
-        self._store: JobStore | None = None
+        self._store: Store | None = None
         self._listener: asyncio.Server | None = None
         self._web = _WebServer(
             uvicorn.Config(
-                page_app(self.relay, state),
+                page_app(self.relay),
                 host=settings.web.host,
                 port=settings.web.port,
                 loop="none",
@@ -78,30 +92,47 @@ class Product:
         self._web_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store, then accept connections on both listeners.
+        """Open the store, then accept connections on both listeners. A store that is only away is
+        used when it is there; meanwhile everything is served but what it is asked for.
 
         Raises:
-            StoreError: the store can't be opened.
+            StoreError: the store can't be opened, and will not be without somebody's help.
             OSError: an address is in use or not ours.
         """
-        self._store = await open_store(self.settings.store)
+        self._store = await open_store(self.settings.store, early=True)
+        if self._fleet.is_shared:
+            await self.relay.hand.share(self._store)
         loop = asyncio.get_running_loop()
-        listen = self.settings.relay
-        self._listener = await loop.create_server(
-            self.relay.protocol, listen.host, listen.port, backlog=1024
-        )
-        self.relay_url = _url(listen, _port(self._listener))
+        self._listener = await self._listen(loop)
+        self.relay_url = url_of(self.settings.relay, port_of(self._listener.sockets[0]))
         self.relay.read_model_lists()
         self.relay.read_status_pages()
         self.relay.probe()
         self.relay.keep_jobs(self._store)
-        self._web_task = loop.create_task(self._web.serve([_bound(self.settings.web)]))
+        seat = self._seat
+        web = bound(self.settings.web) if seat is None else seat.take(seat.web)
+        self._web_task = loop.create_task(self._web.serve([web]))
         await self._web.listening(self._web_task)
-        self.web_url = _url(self.settings.web, self._web.port())
-        for notice in (*self.settings.notices, *self._notices()):
-            self.log.note("notice", text=notice)
+        self.web_url = url_of(self.settings.web, self._web.port())
+        # What holds for all workers is said once.
+        if seat is None or seat.slot == 0:
+            for notice in (*self.settings.notices, *self._notices()):
+                self.log.note("notice", text=notice)
         self.log.note(
             "started", version=__version__, relay=self.relay_url, web=self.web_url, pid=os.getpid()
+        )
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> asyncio.Server:
+        """The relay's listener, and a worker's door."""
+        seat, listen = self._seat, self.settings.relay
+        if seat is None:
+            return await loop.create_server(
+                self.relay.protocol, listen.host, listen.port, backlog=BACKLOG
+            )
+        self.relay.siblings = Siblings(self.relay, seat.slot, seat.doors)
+        await self.relay.siblings.open(seat.take(seat.door))
+        return await loop.create_server(
+            self.relay.protocol, sock=seat.take(seat.relay), backlog=BACKLOG
         )
 
     def _notices(self) -> Iterator[str]:
@@ -121,12 +152,18 @@ class Product:
         self.relay.reload(settings)
         self.log.note("reloaded")
 
-    async def drain(self, grace: float) -> None:
-        """Take no more requests; let those under way end."""
+    async def drain(self, grace: float, *, gently: bool = False) -> None:
+        """Take no more requests; let those under way end. `gently`: another worker has this one's
+        place, and callers are not to notice.
+        """
         if self._listener is not None:
             self._listener.close()
+        if gently:
+            self._web.close_listeners()
+        if self.relay.siblings is not None:
+            self.relay.siblings.close()
         self.log.note("draining", grace=grace)
-        cut = await self.relay.drain(grace)
+        cut = await self.relay.drain(grace, gently=gently)
         self.log.note("drained", cut=cut)
 
     async def close(self) -> None:
@@ -134,6 +171,7 @@ class Product:
         if self._listener is not None:
             self._listener.close()
         await self.relay.close()
+        await self._fleet.close()
         self._web.should_exit = True
         if self._web_task is not None:
             await self._web_task
@@ -159,13 +197,37 @@ class _WebServer(uvicorn.Server):
 
     def port(self) -> int:
         """The port that it listens on."""
-        return int(self.servers[0].sockets[0].getsockname()[1])
+        return port_of(self.servers[0].sockets[0])
+
+    def close_listeners(self) -> None:
+        """Accept no more; who is connected is served."""
+        for server in self.servers:
+            server.close()
 
 
-def serve(path: Path, *, grace: float, state: Path | None = None) -> int:
+class _Word:
+    """That this process is to end. `gently`: another has taken its place already."""
+
+    def __init__(self) -> None:
+        self.gently = False
+        self._said = asyncio.Event()
+
+    def say(self, *, gently: bool = False) -> None:
+        """What is said first holds."""
+        if not self._said.is_set():
+            self.gently = gently
+            self._said.set()
+
+    async def wait(self) -> None:
+        """Until it is said."""
+        await self._said.wait()
+
+
+def serve(path: Path, *, grace: float, state: Path | None = None, seat: Seat | None = None) -> int:
     """Run the product until SIGTERM or SIGINT. SIGHUP reloads the file.
 
-    `state`: where what operators have pulled is kept; by default beside the file.
+    `state`: where what operators have pulled is kept; by default beside the file. `seat`: of a
+    worker, which also ends when its supervisor is gone, or has another one in its place (SIGUSR2).
 
     Returns:
         The exit code.
@@ -176,19 +238,41 @@ def serve(path: Path, *, grace: float, state: Path | None = None) -> int:
         StoreError: the store can't be opened.
         OSError: an address cannot be used.
     """
-    settings = _read(path)
-    return uvloop.run(_serve(settings, path, grace, state or state_path(path)))
+    settings = read_settings(path)
+    return uvloop.run(_serve(settings, path, grace, state or state_path(path), seat))
 
 
-async def _serve(settings: Settings, path: Path, grace: float, state: Path) -> int:
-    log = Log()
+async def _serve(
+    settings: Settings, path: Path, grace: float, state: Path, seat: Seat | None
+) -> int:
+    log = Log(worker=None if seat is None else seat.slot)
     _raise_file_limit()
-    async with _running(settings, log, state) as product:
-        told = _when_told(lambda: _reload(product, path))
-        _announce(product)
-        await told.wait()
-        await product.drain(grace)
+    async with _running(settings, log, state, seat) as product:
+        word = _when_told(lambda: _reload(product, path))
+        if seat is None:
+            _announce(product)
+        else:
+            _sit_down(seat, word)
+        await word.wait()
+        await product.drain(grace, gently=word.gently)
     return 0
+
+
+def _sit_down(seat: Seat, word: _Word) -> None:
+    """Tell the supervisor that this worker serves, and hear when there is none any more."""
+    loop = asyncio.get_running_loop()
+    channel = seat.take(seat.channel)
+    channel.setblocking(False)
+    loop.add_signal_handler(signal.SIGUSR2, lambda: word.say(gently=True))
+
+    def hear() -> None:
+        # It never says anything: the channel is readable when its other end is closed.
+        loop.remove_reader(channel)
+        channel.close()
+        word.say()
+
+    loop.add_reader(channel, hear)
+    Seat.say_ready(channel)
 
 
 def demo() -> int:
@@ -208,9 +292,9 @@ async def _demo() -> int:
             print(f"provider anthropic (stand-in): {one.url}")
             print(f"provider openai (stand-in): {two.url}")
             print(f"console key: {key}")
-            told = _when_told(None)
+            word = _when_told(None)
             _announce(product)
-            await told.wait()
+            await word.wait()
             await product.drain(1.0)
     finally:
         await one.close()
@@ -243,9 +327,9 @@ features:
 
 @contextlib.asynccontextmanager
 async def _running(
-    settings: Settings, log: Log, state: Path | None = None
+    settings: Settings, log: Log, state: Path | None = None, seat: Seat | None = None
 ) -> AsyncIterator[Product]:
-    product = Product(settings, log, state)
+    product = Product(settings, log, state, seat)
     try:
         await product.start()
         # What stands now stands for good: the collector need not look at it again. Requests make
@@ -265,35 +349,24 @@ def _announce(product: Product) -> None:
     print("ready", flush=True)
 
 
-def _when_told(on_hangup: Callable[[], None] | None) -> asyncio.Event:
-    """Is set when the process is told to end. Made before `ready` is said, so that whoever waits
-    for that word may signal at once.
+def _when_told(on_hangup: Callable[[], None] | None) -> _Word:
+    """Is said when the process is told to end. Made before `ready` is, so that whoever waits for
+    that word may signal at once.
     """
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    word = _Word()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, word.say)
     if on_hangup is not None:
         loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    return told
+    return word
 
 
 def _reload(product: Product, path: Path) -> None:
     """Read the file again; a fault in it leaves everything as it is."""
-    try:
-        settings = _read(path)
-    except ConfigError as error:
-        for line in error.lines():
-            product.log.note("reload refused", text=line)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "the file is not UTF-8 text"
-        product.log.note("reload refused", text=reason)
-    else:
+    settings = read_again(path, product.log)
+    if settings is not None:
         product.reload(settings)
-
-
-def _read(path: Path) -> Settings:
-    return load(path.read_text(encoding="utf-8"), os.environ, source=str(path))
 
 
 def _tls() -> ssl.SSLContext:
@@ -308,21 +381,6 @@ def _raise_file_limit() -> None:
     """Every stream is two sockets: take all the file descriptors that we may have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _bound(listen: Listen) -> socket.socket:
-    """A listening socket: uvicorn would end the process where an address cannot be used."""
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    return socket.create_server((listen.host, listen.port), family=family, backlog=1024)
-
-
-def _port(server: asyncio.Server) -> int:
-    return int(server.sockets[0].getsockname()[1])
-
-
-def _url(listen: Listen, port: int) -> str:
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    return f"http://{host}:{port}"
 
 
 def _free(port: int) -> int:

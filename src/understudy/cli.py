@@ -7,6 +7,7 @@ never with a traceback. What a command needs is imported when it runs, so that `
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import re
@@ -14,36 +15,44 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Never, TypeVar
+from typing import TYPE_CHECKING, Annotated, Never
 
 import msgspec
 from cyclopts import App, CycloptsError, Parameter
 
 from understudy import __version__
+from understudy.cli_ask import (
+    DEFAULT_FILE,
+    DONE,
+    FAILED,
+    WRONG,
+    ConfigPath,
+    FailedError,
+    Flag,
+    UsageError,
+    WebUrl,
+    ask,
+    client_for,
+    complain,
+    explain,
+    load_settings,
+    shaped,
+)
+from understudy.cli_jobs import jobs
 
 if TYPE_CHECKING:
-    from understudy.config.shapes import ScalarShape
-    from understudy.core.settings import Listen, Secret, Settings
+    from understudy.core.settings import Listen, Settings
     from understudy.web.client import AdminClient
     from understudy.web.wire import Done
 
 __all__ = ["app", "main", "run"]
 
-DONE, FAILED, WRONG = 0, 1, 2
-
-_DEFAULT_FILE = Path("understudy.yaml")
-#: Holds the console key where the configuration does not.
-KEY_VARIABLE = "UNDERSTUDY_CONSOLE_KEY"
+#: More than the cores of any machine that this is for.
+MOST_WORKERS = 128
 #: Seconds between two looks of `status`.
 WATCH_SECONDS = 2.0
-
-T = TypeVar("T")
-
-ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration.")]
-Flag = Annotated[bool, Parameter(negative=())]
-WebUrl = Annotated[str | None, Parameter(help="Of the web listener, if not as the configuration.")]
 
 app = App(
     name="understudy",
@@ -51,20 +60,13 @@ app = App(
     version=__version__,
     help_formatter="plain",
 )
-keys = App(name="keys", help="Keys of callers.", help_formatter="plain")
+keys = App(name="keys", help="Makes keys.", help_formatter="plain")
 targets = App(
     name="targets", help="Takes targets out of use, and brings them back.", help_formatter="plain"
 )
+app.command(jobs)
 app.command(keys)
 app.command(targets)
-
-
-class UsageError(Exception):
-    """A user's mistake, in one line."""
-
-
-class FailedError(Exception):
-    """It could not be done, in one line."""
 
 
 def main() -> Never:
@@ -79,45 +81,66 @@ def run(tokens: Sequence[str]) -> int:
     try:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except ConfigError as error:
-        _complain(*error.lines())
+        complain(*error.lines())
         return WRONG
     except UsageError as error:
-        _complain(f"understudy: {error}")
+        complain(f"understudy: {error}")
         return WRONG
     except CycloptsError as error:
-        _complain(f"understudy: {' '.join(str(error).split())} (see `understudy --help`)")
+        complain(f"understudy: {' '.join(str(error).split())} (see `understudy --help`)")
         return WRONG
     except FailedError as error:
-        _complain(f"understudy: {error}")
+        complain(f"understudy: {error}")
         return FAILED
     except OSError as error:
-        _complain(f"understudy: {_explain(error)}")
+        complain(f"understudy: {explain(error)}")
         return FAILED
     return code if isinstance(code, int) else DONE
 
 
 @app.command
 def serve(
-    config: ConfigPath = _DEFAULT_FILE, *, grace: str = "30s", state: Path | None = None
+    config: ConfigPath = DEFAULT_FILE,
+    *,
+    workers: int = 1,
+    grace: str = "30s",
+    state: Path | None = None,
+    seat: Annotated[str | None, Parameter(show=False)] = None,
 ) -> int:
     """Run the product. SIGTERM drains it, SIGHUP reloads the configuration.
 
     Parameters
     ----------
+    workers
+        How many processes serve. More than one need a PostgreSQL as store, and are replaced one by
+        one on SIGUSR2.
     grace
         How long requests may go on after SIGTERM, such as 30s.
     state
         Where it keeps what operators have pulled. By default beside the configuration: to
         understudy.yaml belongs understudy.state.json.
+    seat
+        Of one of several workers; for their supervisor to say.
     """
     seconds = _duration("--grace", grace)
-    _load(config)  # What is wrong with it is said before anything is built.
+    settings = load_settings(config)  # What is wrong with it is said before anything is built.
+    if not 1 <= workers <= MOST_WORKERS:
+        raise UsageError(f"--workers is not a number of processes; write 1 to {MOST_WORKERS}")
+    if workers > 1 or seat is not None:
+        _check_shared(settings)
+    from understudy.supervisor import Plan, Seat, supervise  # noqa: PLC0415
+
+    if workers > 1:
+        return supervise(Plan(config, workers, seconds, state), settings)
     from understudy.app import serve as run_product  # noqa: PLC0415
     from understudy.ports import StoreError  # noqa: PLC0415
     from understudy.services.pulls_file import DamagedStateError  # noqa: PLC0415
 
     try:
-        return run_product(config, grace=seconds, state=state)
+        taken = None if seat is None else Seat.read(seat)
+        return run_product(config, grace=seconds, state=state, seat=taken)
+    except msgspec.DecodeError:
+        raise UsageError("--seat is for a supervisor to say; write --workers") from None
     except DamagedStateError as error:
         raise FailedError(str(error)) from None
     except StoreError as error:
@@ -134,7 +157,7 @@ def demo() -> int:
 
 @app.command
 def check(
-    config: ConfigPath = _DEFAULT_FILE,
+    config: ConfigPath = DEFAULT_FILE,
     *,
     schema: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -150,7 +173,7 @@ def check(
 
         print(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
         return DONE
-    settings = _load(config)
+    settings = load_settings(config)
     print(f"{config}: fine: {_summarise(settings)}")
     for notice in settings.notices:
         print(f"notice: {notice}")
@@ -159,7 +182,7 @@ def check(
 
 @app.command
 def init(
-    file: Annotated[Path, Parameter(help="Where to write it.")] = _DEFAULT_FILE,
+    file: Annotated[Path, Parameter(help="Where to write it.")] = DEFAULT_FILE,
     *,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -245,9 +268,23 @@ def new(name: str, *, tenant: str | None = None) -> int:
     return DONE
 
 
+@keys.command
+def encryption() -> int:
+    """Make a key that jobs are sealed with: `jobs.encryption_key`."""
+    print(secrets.token_urlsafe(32))
+    return DONE
+
+
+@keys.command
+def webhook() -> int:
+    """Make a secret that signs what a webhook is told: `jobs.webhooks.*.secret`."""
+    print(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
+    return DONE
+
+
 @app.command
 def status(
-    config: ConfigPath = _DEFAULT_FILE,
+    config: ConfigPath = DEFAULT_FILE,
     *,
     url: WebUrl = None,
     once: Flag = False,
@@ -264,16 +301,16 @@ def status(
     as_json
         Print it once, as JSON.
     """
-    client = _client(config, url)
+    client = client_for(config, url)
     if as_json:
-        health = _ask(client.health)
+        health = ask(client.health)
         print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
     elif sys.stdout.isatty() and not once:
         return _watch(client)
     else:
         from understudy.web.status_table import status_lines  # noqa: PLC0415
 
-        health = _ask(client.health)
+        health = ask(client.health)
         print("\n".join(status_lines(health, client.url)))
     served = all(feature.served_by is not None for feature in health.features)
     return DONE if served else FAILED
@@ -285,7 +322,7 @@ def pull(
     *,
     reason: str,
     by: str | None = None,
-    config: ConfigPath = _DEFAULT_FILE,
+    config: ConfigPath = DEFAULT_FILE,
     url: WebUrl = None,
 ) -> int:
     """Take a node out of use until it is restored. It holds for the next choice of a target.
@@ -301,16 +338,16 @@ def pull(
     """
     from understudy.web.wire import PullRequest  # noqa: PLC0415
 
-    client = _client(config, url)
+    client = client_for(config, url)
     who = by or os.environ.get("LOGNAME") or os.environ.get("USER") or "operator"
-    done = _ask(lambda: client.pull(node, PullRequest(reason=reason, by=who)), node)
+    done = ask(lambda: client.pull(node, PullRequest(reason=reason, by=who)), node)
     print(f"{done.pull.node} is pulled: no request is sent there until it is restored")
     return _kept(done)
 
 
 @targets.command
 def restore(
-    node: str, *, slowly: Flag = False, config: ConfigPath = _DEFAULT_FILE, url: WebUrl = None
+    node: str, *, slowly: Flag = False, config: ConfigPath = DEFAULT_FILE, url: WebUrl = None
 ) -> int:
     """Bring a pulled node back.
 
@@ -323,8 +360,8 @@ def restore(
     """
     from understudy.web.wire import RestoreRequest  # noqa: PLC0415
 
-    client = _client(config, url)
-    done = _ask(lambda: client.restore(node, RestoreRequest(slowly=slowly)), node)
+    client = client_for(config, url)
+    done = ask(lambda: client.restore(node, RestoreRequest(slowly=slowly)), node)
     print(f"{done.pull.node} is restored{', step by step' if slowly else ''}")
     return _kept(done)
 
@@ -335,7 +372,7 @@ def _watch(client: AdminClient) -> int:
     from understudy.web.status_table import status_lines  # noqa: PLC0415
 
     colour = "NO_COLOR" not in os.environ  # https://no-color.org
-    health = _ask(client.health)
+    health = ask(client.health)
     trouble: list[str] = []
     print("\x1b[2J", end="")
     try:
@@ -354,86 +391,26 @@ def _watch(client: AdminClient) -> int:
         return DONE
 
 
-def _ask(call: Callable[[], T], node: str = "") -> T:
-    """What a running product answers, or what is wrong in a line."""
-    from understudy.config.faults import nearest  # noqa: PLC0415
-    from understudy.web.client import AdminError, RefusedError  # noqa: PLC0415
-
-    try:
-        return call()
-    except RefusedError as refused:
-        meant = nearest(node, refused.error.known)
-        if refused.error.code == "unknown_node" and meant is not None:
-            raise UsageError(f"there is no `{node}`; did you mean `{meant}`?") from None
-        raise UsageError(str(refused)) from None
-    except AdminError as error:
-        raise FailedError(str(error)) from None
-
-
 def _kept(done: Done) -> int:
     if done.warning is not None:
-        _complain(f"understudy: {done.warning}")
+        complain(f"understudy: {done.warning}")
     return DONE
 
 
-def _client(config: Path, url: str | None) -> AdminClient:
-    """Who to ask, with which key: as told, or else as the configuration says."""
-    from understudy.config.places import BaseUrl  # noqa: PLC0415
-    from understudy.config.shapes import SecretText  # noqa: PLC0415
-    from understudy.web.client import AdminClient  # noqa: PLC0415
+def _check_shared(settings: Settings) -> None:
+    """Several processes need a place for what they share.
 
-    key = None
-    if os.environ.get(KEY_VARIABLE):
-        key = _shaped(KEY_VARIABLE, SecretText(), os.environ[KEY_VARIABLE])
-    if url is not None:
-        url = _shaped("--url", BaseUrl(), url)
-        if key is None and not config.exists():
-            raise UsageError(f"there is no key: set {KEY_VARIABLE}, or name the file with -c")
-    if url is None or key is None:
-        settings = _load(config)
-        url = url or _web_url(settings, config)
-        key = key or _console_key(settings, config)
-    return AdminClient(url, key)
+    Raises:
+        UsageError: there is none.
+    """
+    from understudy.core.store_place import MemoryPlace, PostgresPlace  # noqa: PLC0415
 
-
-def _console_key(settings: Settings, config: Path) -> Secret:
-    if settings.console is None:
-        raise UsageError(f"{config} has no `web.console_key`, which opens the operator's API")
-    if settings.console.key is None:
-        raise UsageError(f"{config} has only the digest of the key: set {KEY_VARIABLE} to the key")
-    return settings.console.key
-
-
-def _web_url(settings: Settings, config: Path) -> str:
-    listen = settings.web
-    if not listen.port:
-        raise UsageError(f"{config} lets `web.listen` take any free port: say which with --url")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
-    return f"http://[{host}]:{listen.port}" if ":" in host else f"http://{host}:{listen.port}"
-
-
-def _shaped(what: str, shape: ScalarShape[T], text: str) -> T:
-    from understudy.config.document import Scalar  # noqa: PLC0415
-    from understudy.config.shapes import Wrong  # noqa: PLC0415
-
-    try:
-        return shape.parse(Scalar(text))
-    except Wrong as wrong:
-        raise UsageError(f"{what} {wrong}; {shape.remedy}") from None
-
-
-def _load(path: Path) -> Settings:
-    from understudy.config import load  # noqa: PLC0415
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path} is not there; `understudy init {path}` writes one") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(_explain(error)) from None
-    return load(text, os.environ, source=str(path))
+    if not isinstance(settings.store, PostgresPlace):
+        whose = "process's memory" if isinstance(settings.store, MemoryPlace) else "SQLite file"
+        raise UsageError(
+            f"--workers: several processes can't share one {whose} (`store: {settings.store}`); "
+            "write `store: postgresql://USER:PASSWORD@HOST/DATABASE`, or leave --workers out"
+        )
 
 
 def _summarise(settings: Settings) -> str:
@@ -463,14 +440,4 @@ def _duration(option: str, text: str) -> float:
 def _address(option: str, text: str) -> Listen:
     from understudy.config.places import Address  # noqa: PLC0415
 
-    return _shaped(option, Address(), text)
-
-
-def _explain(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{error.filename}: {reason}" if error.filename else reason
-
-
-def _complain(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
+    return shaped(option, Address(), text)

@@ -11,7 +11,10 @@ import pytest
 from contract.postgres_cluster import Cluster
 from understudy.store import open_store, parse_store_url
 
-TABLES = "understudy_jobs, understudy_job_requests, understudy_job_results, understudy_job_events"
+TABLES = (
+    "understudy_jobs, understudy_job_requests, understudy_job_results, understudy_job_events, "
+    "understudy_callbacks, understudy_pulls"
+)
 
 
 @pytest.fixture(scope="session")

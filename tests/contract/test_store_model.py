@@ -91,6 +91,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.runner = runner
         self.store = store
         self.model = {}
+        #: Ends of which nobody has been told yet, by tenant and id; they outlive their jobs.
+        self.untold = {}
         self.now = 1000.0
 
     def call(self, coroutine):
@@ -100,7 +102,9 @@ class StoreMachine(RuleBasedStateMachine):
         for tenant, job_id in self.model:
             self.call(self.store.cancel(tenant, job_id, now=self.now))
         self.call(self.store.purge(finished_before=self.now + 1, limit=1000))
+        self.call(self.store.drop_callbacks(ended_before=self.now + 1, limit=1000))
         assert self.call(self.store.backlog()) == []
+        assert self.call(self.store.undelivered()) == []
 
     @initialize(target=jobs)
     def begin(self):
@@ -120,6 +124,7 @@ class StoreMachine(RuleBasedStateMachine):
         body=st.sampled_from(["one", "other"]),
         lasts=st.sampled_from([5, 50, 500]),
         cost=st.integers(1, 5),
+        webhook=st.sampled_from([None, "product"]),
     )
     def accept(self, lasts, key, body, **terms):
         return self._accept(
@@ -213,6 +218,25 @@ class StoreMachine(RuleBasedStateMachine):
             return None, Stale(one.status)
         return one, Written()
 
+    def _ended(self, one):
+        if one.new.webhook is not None:
+            self.untold[one.new.tenant, one.new.id] = one
+        return one
+
+    @rule(limit=st.sampled_from([1, 2, 100]), heard=st.booleans())
+    def tell(self, limit, heard):
+        """What is due is claimed for no time at all, and either told or due again."""
+        due = self.call(self.store.claim_callbacks("product", limit=limit, lease=0, now=self.now))
+        assert len(due) == min(limit, len(self.untold))
+        for callback in due:
+            one = self.untold[callback.tenant, callback.job_id]
+            told = callback.status, callback.created_at, callback.finished_at, callback.feature
+            assert told == (one.status, one.new.created_at, one.finished_at, one.new.feature)
+            again_at = None if heard else self.now
+            self.call(self.store.settle_callback(callback, again_at=again_at))
+            if heard:
+                del self.untold[callback.tenant, callback.job_id]
+
     def _write(self, lease, after):
         self.model[lease.tenant, lease.job_id] = after
 
@@ -247,7 +271,7 @@ class StoreMachine(RuleBasedStateMachine):
         result = Answer(200, (("a", "b"),), body)
         assert answer == self.call(self.store.finish(lease, ending, result, now=self.now))
         if one is not None:
-            self._write(lease, one.ended(ending, self.now, result))
+            self._write(lease, self._ended(one.ended(ending, self.now, result)))
 
     @rule(lease=leases)
     def append(self, lease):
@@ -262,7 +286,8 @@ class StoreMachine(RuleBasedStateMachine):
         one = self.model.get((new.tenant, new.id))
         job = self.call(self.store.cancel(new.tenant, new.id, now=self.now))
         if one is not None and one.status in {QUEUED, RUNNING}:
-            one = self.model[new.tenant, new.id] = one.ended(JobStatus.CANCELLED, self.now)
+            one = self._ended(one.ended(JobStatus.CANCELLED, self.now))
+            self.model[new.tenant, new.id] = one
         self._compare(job, one)
 
     @rule(limit=st.sampled_from([1, 100]))
@@ -276,7 +301,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert len(ended) == min(limit, len(due))
         for job in ended:
             assert self.model[job.tenant, job.id] in due
-            after = self.model[job.tenant, job.id].ended(JobStatus.EXPIRED, self.now)
+            after = self._ended(self.model[job.tenant, job.id].ended(JobStatus.EXPIRED, self.now))
             self.model[job.tenant, job.id] = after
             self._compare(job, after)
 
@@ -322,6 +347,13 @@ class StoreMachine(RuleBasedStateMachine):
                 for other in self.model.values()
             )
         assert self.call(self.store.place(*place)) == expected
+
+    @invariant()
+    def what_is_to_be_told_is_what_has_ended(self):
+        told = self.call(self.store.undelivered())
+        assert sum(row.count for row in told) == len(self.untold)
+        if told:
+            assert told[0].oldest == min(one.finished_at for one in self.untold.values())
 
     @invariant()
     def the_backlog_is_what_waits_and_runs(self):

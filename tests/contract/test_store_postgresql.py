@@ -11,7 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from contract.store_jobs import accepted, claim, lanes_of, new_job
-from understudy.ports import Accepted, JobStatus, Known, StoreBusyError, StoreUnreachableError
+from understudy.ports import (
+    Accepted,
+    JobStatus,
+    Known,
+    StoreBusyError,
+    StoreRefusedError,
+    StoreUnreachableError,
+)
 from understudy.store import open_store, parse_store_url
 from understudy.store.faults import store_error
 from understudy.store.postgres import open_engine
@@ -200,3 +207,34 @@ async def test_processes_that_drain_one_queue_never_share_a_job_even_if_one_is_k
     assert {one.job.id for one in left if one.job.token == 2} == orphans
     assert set(taken) & {one.job.id for one in left} <= orphans
     assert set(taken) | {one.job.id for one in left} == {new.id for new in news}
+
+
+class TestOpenedEarly:
+    """A start does not wait for a server that is away, and does not hide what will stay wrong."""
+
+    async def test_a_server_that_is_away_is_used_when_it_is_there(self, cluster):
+        url = cluster.database()
+        cluster.stop()
+        try:
+            store = await open_store(parse_store_url(url), patience=1.0, early=True)
+            with pytest.raises(StoreUnreachableError, match="Connection refused"):
+                await store.accept(new_job("early"))
+        finally:
+            cluster.start()
+        # Its tables are made now.
+        assert isinstance(await store.accept(new_job("late")), Accepted)
+        assert await store.get("acme", "early") is None
+        await store.close()
+
+    async def test_a_server_that_is_frozen_is_no_error_either(self, place, cluster):
+        with cluster.frozen():
+            store = await open_store(place, patience=1.0, early=True)
+            with pytest.raises(StoreUnreachableError):
+                await store.accept(new_job("early"))
+        assert isinstance(await store.accept(new_job("late")), Accepted)
+        await store.close()
+
+    async def test_a_database_that_does_not_exist_is_an_error(self, cluster):
+        url = f"postgresql://understudy@127.0.0.1:{cluster.port}/nowhere"
+        with pytest.raises(StoreRefusedError, match='database "nowhere" does not exist'):
+            await open_store(parse_store_url(url), early=True)

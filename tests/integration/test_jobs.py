@@ -1,30 +1,18 @@
 """Deferred jobs of the real process: kept on the disk, and done whatever happens to it."""
 
-import contextlib
-import itertools
 import json
-import pathlib
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 
 import anthropic
 import httpx
 import pytest
 
-from contract.postgres_cluster import Cluster
-from support_relay import PATIENCE, Relay, StandIn, anthropic_provider, config_for
+from support_jobs import ASYNC, BODY, NUMBERS, PROMPT, config, defer, events, postgres, running
+from support_relay import PATIENCE, StandIn, anthropic_provider, config_for
 
-#: A lease must run out, and then the job be done.
-LONG = 40.0
-ASYNC = {"prefer": "respond-async"}
 ANN, BOB, ACME = "caller-key-of-ann-0001", "caller-key-of-bob-0001", "caller-key-of-acme-001"
-NUMBERS = itertools.count()
-PROMPT = "The canary Xylophonia sings of zanzibar-7731 at dawn."
-BODY = {"model": "f", "max_tokens": 200, "messages": [{"role": "user", "content": PROMPT}]}
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +29,6 @@ def stand_in(shared_stand_in):
     yield shared_stand_in
     shared_stand_in.forget()
     shared_stand_in.pace()
-
-
-def config(stand_in, directory, **more):
-    told = config_for(stand_in.url, defer=True)
-    return {"store": f"sqlite:///{directory / 'jobs.db'}", **told, **more}
-
-
-@contextlib.contextmanager
-def running(told, directory, **options):
-    """A relay, and a client of it."""
-    with (
-        Relay(told, directory, **options) as relay,
-        httpx.Client(base_url=relay.url, timeout=LONG) as client,
-    ):
-        client.relay = relay
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -85,27 +57,9 @@ def own_client(stand_in, tmp_path):
         yield client
 
 
-def defer(client, path="/v1/messages", headers=None, **fields):
-    """Where the job is that a request became."""
-    got = client.post(path, json={**BODY, **fields}, headers={**ASYNC, **(headers or {})})
-    assert got.status_code == 202, got.text
-    assert got.headers["preference-applied"] == "respond-async"
-    assert got.headers["location"] == f"/v1/jobs/{got.json()['id']}"
-    return got.headers["location"]
-
-
 def is_asked(attempts):
     """For an answer, not for its list of models."""
     return any(attempt.method == "POST" for attempt in attempts)
-
-
-def events(client, location):
-    """The names of all that happens to a job, until it is over."""
-    names = []
-    with client.stream("GET", f"{location}/events") as stream:
-        assert stream.status_code == 200
-        names += [line[7:] for line in stream.iter_lines() if line.startswith("event: ")]
-    return names
 
 
 def test_what_is_asked_while_nobody_can_answer_is_done_when_somebody_can(stand_in, client):
@@ -355,19 +309,6 @@ class TestTheProcessDies:
                 assert events(two, location)[-1] == "succeeded"
 
 
-@contextlib.contextmanager
-def postgres():
-    # Not below pytest's own folder, which only its user may enter.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 class TestTheStoreCannotBeOpened:
     def serve(self, told, directory):
         file = directory / "understudy.yaml"
@@ -387,16 +328,6 @@ class TestTheStoreCannotBeOpened:
         assert (done.returncode, done.stdout) == (1, "")
         assert f"in use by process {own_client.relay.process.pid}" in done.stderr
         assert len(done.stderr.splitlines()) == 1
-
-    def test_because_nobody_is_there_and_its_password_is_not_shown(self, stand_in, tmp_path):
-        with socket.socket() as held:
-            held.bind(("127.0.0.1", 0))
-            where = f"127.0.0.1:{held.getsockname()[1]}"
-            url = f"postgresql://me:hunter2@{where}/jobs"
-            done = self.serve(config(stand_in, tmp_path, store=url), tmp_path)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert "store: the store can't be reached" in done.stderr
-        assert "hunter2" not in done.stderr
 
     def test_because_the_configuration_names_none(self, stand_in, tmp_path):
         url = "postgresql://me:hunter2@db"

@@ -196,7 +196,7 @@ async def served(url):
             server,
             httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=PATIENCE) as caller,
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(page_app(relay, None)),
+                transport=httpx.ASGITransport(page_app(relay)),
                 base_url="http://web",
                 headers={"authorization": f"Bearer {KEY}"},
             ) as operator,

@@ -9,7 +9,7 @@ import msgspec
 from simulation.sim_world import Story
 from understudy.core.outcomes import Attempt, Record
 
-__all__ = ["Again", "again", "beside", "firsts", "overlaps", "target_of"]
+__all__ = ["Again", "again", "beside", "firsts", "overlaps", "rounds", "target_of"]
 
 #: A window of both budgets, and how much a tally's steps may add to it or take from it.
 WINDOW = 60.0
@@ -45,14 +45,24 @@ def overlaps(record: Record) -> Iterator[tuple[Attempt, Attempt]]:
                 yield earlier, attempt
 
 
+def rounds(record: Record) -> list[list[Attempt]]:
+    """The attempts of a request, parted where it set out anew after its caller had been kept."""
+    found: list[list[Attempt]] = [[]]
+    for attempt in record.attempts:
+        if "kept for" in attempt.why:
+            found.append([])
+        found[-1].append(attempt)
+    return found
+
+
 def again(story: Story) -> list[Again]:
-    """Attempts at a target that the same request had tried before."""
+    """Attempts at a target that the same request had tried just before."""
     found: list[Again] = []
-    for record in story.records:
-        for place, attempt in enumerate(record.attempts):
+    for attempts in (tries for record in story.records for tries in rounds(record)):
+        for place, attempt in enumerate(attempts):
             key = target_of(attempt)
-            if any(target_of(earlier) == key for earlier in record.attempts[:place]):
-                promised = max(_end(earlier) for earlier in record.attempts[:place])
+            if any(target_of(earlier) == key for earlier in attempts[:place]):
+                promised = max(_end(earlier) for earlier in attempts[:place])
                 found.append(Again(key, min(promised, attempt.started_at), _end(attempt)))
     return sorted(found, key=lambda retry: retry.promised)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulation.sim_budgets import STEP, WINDOW, again, beside, firsts, overlaps, target_of
+from simulation.sim_budgets import STEP, WINDOW, again, beside, firsts, overlaps, rounds, target_of
 from simulation.sim_callers import Ending
 from simulation.sim_world import Story
 from understudy.core.faults import Kind
@@ -36,8 +36,9 @@ def i04_attempts_are_bounded(story: Story) -> Iterator[str]:
     """I4: no more attempts than allowed, in the journal and at the providers."""
     most = story.script.feature.attempts
     for record in story.records:
-        if len(record.attempts) > most:
-            yield f"{record.id} made {len(record.attempts)} attempts of {most}"
+        for attempts in rounds(record):
+            if len(attempts) > most:
+                yield f"{record.id} made {len(attempts)} attempts of {most}"
     for seen in story.seen:
         record = story.record_of(seen)
         served = story.served_for(seen)

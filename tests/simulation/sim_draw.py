@@ -54,6 +54,8 @@ _FEATURES = (
     Feature(deadline=8.0, first_token=4.0, idle=3.0, attempts=1),
     Feature(deadline=40.0, first_token=4.0, idle=6.0, continues=False),
     Feature(deadline=60.0, first_token=6.0, hedge=0.8),
+    Feature(deadline=60.0, first_token=4.0, idle=6.0, hold=25.0),
+    Feature(deadline=30.0, first_token=3.0, idle=5.0, attempts=1, hold=60.0),
 )
 
 

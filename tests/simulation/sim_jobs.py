@@ -22,17 +22,19 @@ from simulation.sim_script import Provider
 from simulation.sim_world import _NotingLog, _OrderedSet, _pinned
 from understudy.config import load
 from understudy.mock.board import Attempt, Board
-from understudy.mock.http import Connection
+from understudy.mock.http import Connection, Exchange, HttpRequest
 from understudy.mock.limits import Limit
 from understudy.mock.stand_in import StandIn
 from understudy.policy.board import Board as Health
 from understudy.ports import JobStore
+from understudy.relay.fleet import Fleet
 from understudy.relay.http import Incoming, Refusal
 from understudy.relay.relay import Relay
 from understudy.store.memory import MemoryStore
 
 __all__ = ["Got", "House", "play"]
 
+Handler = Callable[[HttpRequest], Exchange]
 _TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 PATHS = {"messages": "/v1/messages", "chat_completions": "/v1/chat/completions"}
 
@@ -43,6 +45,8 @@ class Got(msgspec.Struct):
     status: int = 0
     headers: dict[str, str] = {}
     body: bytes = b""
+    #: When the first content of a stream of messages came, by the loop's clock.
+    first_content: float | None = None
 
     def json(self) -> Any:
         """The body, decoded."""
@@ -68,6 +72,8 @@ class _Mailbox:
         self.got = Got(status, {name: value for name, _, value in lines})
 
     def send(self, data: bytes) -> None:
+        if self.got.first_content is None and b"content_block_delta" in data:
+            self.got.first_content = asyncio.get_running_loop().time()
         self.pieces.append(data)
 
     def end(self) -> None:
@@ -111,27 +117,45 @@ class House:
         network = Network(loop, random.Random(chance.getrandbits(64)), lambda *_: None)
         network.attach()
         for provider in self.providers:
-            board = self.boards[provider.name] = Board(pace=provider.pace)
-            stand_in, connections = StandIn(board, time.time), _OrderedSet()
+            board = self.boards[provider.name] = self.board(provider)
+            handler, connections = self.handler(provider, board), _OrderedSet()
             network.serve(
                 f"{provider.name}.sim",
                 provider.line,
-                lambda stand_in=stand_in, connections=connections: Connection(
-                    stand_in, connections, asyncio.sleep
+                lambda handler=handler, connections=connections: Connection(
+                    handler, connections, asyncio.sleep
                 ),
             )
             for moment in sorted({m for s in provider.spells for m in (s.start, s.end)}):
                 if moment < math.inf:
                     rules = [s.rule for s in provider.spells if s.start <= moment < s.end]
                     loop.call_at(max(moment, 0.0), board.put_faults, rules)
-        self.relay = Relay(load(self._config(), {}, source="jobs"), loop, _TLS, self.log)
-        for owner in (self.relay, self.relay.pool):
+        self.relay = self.begin(loop, self.store)
+
+    def board(self, provider: Provider) -> Board:
+        """The board of a provider's stand-in."""
+        return Board(pace=provider.pace)
+
+    def handler(self, provider: Provider, board: Board) -> Handler:
+        """What answers for a provider."""
+        return StandIn(board, time.time)
+
+    def fleet(self, loop: VirtualLoop) -> Fleet | None:
+        """The processes that a process is one of; None: it is alone."""
+        return None
+
+    def begin(self, loop: VirtualLoop, store: JobStore) -> Relay:
+        """A process that serves, with these jobs."""
+        settings = load(self._config(), {}, source="jobs")
+        relay = Relay(settings, loop, _TLS, self.log, fleet=self.fleet(loop))
+        for owner in (relay, relay.pool):
             for name, value in list(vars(owner).items()):
                 if type(value) is set:
                     setattr(owner, name, _OrderedSet.fromkeys(value))
         if self.probes:
-            self.relay.probe()
-        self.relay.keep_jobs(self.store)
+            relay.probe()
+        relay.keep_jobs(store)
+        return relay
 
     def _config(self) -> str:
         providers: dict[str, Any] = {}

@@ -48,6 +48,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool = True
     #: When a second attempt begins beside a slow first one; None: never.
     hedge: float | None = None
+    #: How long a caller is kept while nothing can serve it.
+    hold: float = 0.0
 
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True):

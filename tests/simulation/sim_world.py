@@ -196,7 +196,8 @@ def yaml_of(script: Script) -> str:
     lines.append(
         f"  f: {{targets: [{targets}], deadline: {feature.deadline:g}s, "
         f"first_token: {feature.first_token:g}s, idle: {feature.idle:g}s, "
-        f"attempts: {feature.attempts}, continue_streams: {str(feature.continues).lower()}, "
+        f"attempts: {feature.attempts}, hold: {feature.hold:g}s, "
+        f"continue_streams: {str(feature.continues).lower()}, "
         f"hedge: {'off' if feature.hedge is None else f'{feature.hedge * 1000:.0f}ms'}}}"
     )
     return "\n".join(lines) + "\n"

@@ -180,7 +180,7 @@ class TestWhatCannotBeDone:
             # Nothing more of it is paid for.
             assert house.asked("one")[0].client_closed
 
-        monkeypatch.setattr(catcher, "MAX_RESULT_BYTES", 3_000)
+        monkeypatch.setattr(catcher, "MAX_ANSWER", 3_000)
         play(House(claude(), probes=False), story)
 
 

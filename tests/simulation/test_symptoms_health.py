@@ -239,7 +239,7 @@ class House:
         self.relay.probe()
         self._network.serve("relay", Line(), self.relay.protocol)
         self._operator = httpx.AsyncClient(
-            transport=httpx.ASGITransport(page_app(self.relay, None)),
+            transport=httpx.ASGITransport(page_app(self.relay)),
             base_url="http://web",
             headers={"authorization": f"Bearer {KEY}"},
         )

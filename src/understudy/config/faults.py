@@ -9,7 +9,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-__all__ = ["ConfigError", "ConfigFault", "Path", "Refused", "Report", "nearest", "spell_path"]
+__all__ = [
+    "ConfigError",
+    "ConfigFault",
+    "Path",
+    "Refused",
+    "Report",
+    "nearest",
+    "spell_path",
+    "suggest",
+]
 
 #: Where a value stands: keys and indexes, from the root. () is the file itself.
 Path = tuple[str | int, ...]
@@ -111,6 +120,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     found = difflib.get_close_matches(name[:_LONGEST_KEY], list(known), n=1)
     return found[0] if found else None
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What would be right instead of a name that nothing has."""
+    names = list(known)
+    if not names:
+        return "there are none here"
+    meant = nearest(name, names)
+    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(names)}"
 
 
 def spell_path(at: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from understudy.config.keys import EncryptionKey, WebhookSecret
 from understudy.config.places import (
     NAME_PATTERN,
     Address,
@@ -20,6 +21,7 @@ from understudy.config.places import (
     StoreUrl,
     TargetName,
     Use,
+    WebhookUrl,
 )
 from understudy.config.shapes import (
     Choice,
@@ -35,6 +37,7 @@ from understudy.config.tables import (
     Entry,
     Named,
     NameRule,
+    OneOrSeveral,
     Record,
     Reference,
     Referring,
@@ -52,12 +55,15 @@ __all__ = [
     "AccountEntry",
     "CallerEntry",
     "FeatureEntry",
+    "JobsEntry",
+    "LimitsEntry",
     "ProviderEntry",
     "RelayEntry",
     "RootEntry",
     "TargetEntry",
     "TenantEntry",
     "WebEntry",
+    "WebhookEntry",
 ]
 
 #: A key that people choose has this many characters at least: too many to be guessed over a
@@ -76,6 +82,7 @@ _KEY_DIGEST = Text(
     "write what `understudy keys new NAME` prints: sha256: and 64 hexadecimal digits",
     "sha256:[0-9a-f]{64}",
 )
+_TENANT = NameRule(f"\\*|{_LABEL_PATTERN}", f"{LABEL.words}; or `*` for all others")
 _LATER_KEY = "leave the key out"
 #: The file's word for a wire dialect → its name.
 DIALECTS: Mapping[str, str] = MappingProxyType(
@@ -83,6 +90,7 @@ DIALECTS: Mapping[str, str] = MappingProxyType(
 )
 _KINDS = Choice(*MANNERS, *sorted(LATER_KINDS))
 _ONE_NAME = Text("write the name of a provider", NAME_PATTERN)
+_WEBHOOK_NAME = Text("write the name of a webhook", NAME_PATTERN)
 
 
 class RelayEntry(Entry, frozen=True, kw_only=True):
@@ -111,6 +119,22 @@ class WebEntry(Entry, frozen=True, kw_only=True):
     ] = None
 
 
+class LimitsEntry(Entry, frozen=True, kw_only=True):
+    """What a caller or a tenant may use. A limit that is left out is none."""
+
+    requests_per_minute: Annotated[
+        int | None, Whole(1, 999_999_999), "Requests that it may make in a minute."
+    ] = None
+    tokens_per_minute: Annotated[
+        int | None,
+        Whole(1, 999_999_999),
+        "Tokens of prompts and answers together that it may use in a minute.",
+    ] = None
+    concurrency: Annotated[
+        int | None, Whole(1, 999_999_999), "Requests that it may have under way at once."
+    ] = None
+
+
 class CallerEntry(Entry, frozen=True, kw_only=True):
     """Who may call the relay."""
 
@@ -126,6 +150,9 @@ class CallerEntry(Entry, frozen=True, kw_only=True):
     tenant: Annotated[
         str | None, _LABEL_TEXT, "Tenant that its requests belong to; need not be in `tenants`."
     ] = None
+    limits: Annotated[
+        LimitsEntry, Record(LimitsEntry), "What it may use, all its requests together."
+    ] = LimitsEntry()
 
 
 class AccountEntry(Entry, frozen=True, kw_only=True):
@@ -232,8 +259,9 @@ class FeatureEntry(Entry, frozen=True, kw_only=True):
     ] = "off"
     hold: Annotated[
         float,
-        Later(Duration(zero=True), 0.0, remedy="write `0s`, or leave the key out"),
-        "When nothing can serve, how long a caller waits for a recovery.",
+        Duration(zero=True),
+        "When nothing can serve, a caller is kept so long for a recovery, within its deadline; who "
+        "asked for a stream gets signs of life. `0s`: not at all.",
     ] = 0.0
     defer: Annotated[
         bool,
@@ -241,6 +269,12 @@ class FeatureEntry(Entry, frozen=True, kw_only=True):
         "A request whose caller prefers so (`Prefer: respond-async`) is taken as a job. Needs a "
         "`store` that outlives the process.",
     ] = False
+    webhook: Annotated[
+        Reference | None,
+        Referring(_WEBHOOK_NAME),
+        "Which of `jobs.webhooks` is told when a job of the feature ends, where its caller names "
+        "none (`x-understudy-webhook`).",
+    ] = None
     priority: Annotated[
         str,
         Choice("interactive", "background"),
@@ -260,6 +294,44 @@ class TenantEntry(Entry, frozen=True, kw_only=True):
     substitutes: Annotated[
         bool, Switch(), "Whether a target of another tier than `same` may answer."
     ] = True
+    limits: Annotated[
+        LimitsEntry, Record(LimitsEntry), "What it may use, whoever calls for it."
+    ] = LimitsEntry()
+
+
+class WebhookEntry(Entry, frozen=True, kw_only=True):
+    """Who is told when jobs end."""
+
+    url: Annotated[str, WebhookUrl(), "Where word of a job's end is sent, by POST."]
+    secret: Annotated[
+        tuple[Secret, ...],
+        OneOrSeveral(WebhookSecret(), "secrets"),
+        "Signs what is sent (Standard Webhooks): `whsec_…`; a list while it is being changed.",
+    ]
+
+
+class JobsEntry(Entry, frozen=True, kw_only=True):
+    """Requests that are answered later."""
+
+    kept: Annotated[
+        float, Duration(), "How long a result is kept, and the idempotency key with it."
+    ] = 24 * 3600.0
+    encryption_key: Annotated[
+        Secret | None,
+        EncryptionKey(empty=True),
+        "Seals requests and results in the store; `understudy keys encryption` makes one. Empty: "
+        "they stand there as they are.",
+    ] = None
+    earlier_keys: Annotated[
+        tuple[Secret, ...],
+        Several(EncryptionKey(), "keys"),
+        "Keys that were `encryption_key` before: they open, and seal nothing any more.",
+    ] = ()
+    webhooks: Annotated[
+        dict[str, WebhookEntry | None],
+        Named(Record(WebhookEntry), "webhooks", _NAME),
+        "Who may be told when a job ends, by name.",
+    ] = msgspec.field(default_factory=dict)
 
 
 class RootEntry(Entry, frozen=True, kw_only=True):
@@ -272,6 +344,7 @@ class RootEntry(Entry, frozen=True, kw_only=True):
         StoreUrl(),
         "Where jobs are kept: `memory`, `sqlite:///FILE` for one process, or `postgresql://…`.",
     ] = MemoryPlace()
+    jobs: Annotated[JobsEntry, Record(JobsEntry), "Requests that are answered later."] = JobsEntry()
     callers: Annotated[
         tuple[CallerEntry, ...],
         Several(Record(CallerEntry), "callers"),
@@ -289,8 +362,9 @@ class RootEntry(Entry, frozen=True, kw_only=True):
     ]
     tenants: Annotated[
         dict[str, TenantEntry | None],
-        Named(Record(TenantEntry), "tenants", LABEL),
-        "What may be used for whom.",
+        Named(Record(TenantEntry), "tenants", _TENANT),
+        "What may be used for whom. `*`: what holds for a tenant where no entry of its own says "
+        "otherwise.",
     ] = msgspec.field(default_factory=dict)
 
 

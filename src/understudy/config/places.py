@@ -13,7 +13,16 @@ from understudy.config.shapes import FILLED, ScalarShape, Schema, Wrong
 from understudy.core.settings import Listen, is_loopback
 from understudy.core.store_place import StorePlace, StoreUrlError, parse_store_url
 
-__all__ = ["NAME_PATTERN", "Address", "BaseUrl", "StatusPage", "StoreUrl", "TargetName", "Use"]
+__all__ = [
+    "NAME_PATTERN",
+    "Address",
+    "BaseUrl",
+    "StatusPage",
+    "StoreUrl",
+    "TargetName",
+    "Use",
+    "WebhookUrl",
+]
 
 #: Names of providers, accounts and features: neither `/` nor `@`, which part them in a target.
 NAME_PATTERN = "[a-z0-9][a-z0-9_-]{0,63}"
@@ -59,7 +68,7 @@ class _Url(ScalarShape[str]):
     _instead = ""
 
     def parse(self, scalar: Scalar) -> str:
-        """The URL without a slash at its end."""
+        """The URL; where others are made from it, without a slash at its end."""
         text = scalar.text
         if not all("!" <= character <= "~" for character in text):
             raise Wrong("holds a space or a character that must be percent-encoded")
@@ -79,7 +88,10 @@ class _Url(ScalarShape[str]):
         _plain_host(f"[{host}]" if ":" in host else host)
         if parts.scheme == "http" and not is_loopback(host):
             raise Wrong(f"is plain http to another machine, {self._risk}")
-        return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        return urlunsplit((parts.scheme, parts.netloc, self._path(parts.path), "", ""))
+
+    def _path(self, path: str) -> str:
+        return path.rstrip("/")
 
     def schema(self) -> Schema:
         """A URL, or a text to be filled."""
@@ -100,6 +112,17 @@ class StatusPage(_Url):
 
     remedy = "write a URL such as `https://status.example.com`"
     _risk = "where anyone on the way could change what it says"
+
+
+class WebhookUrl(_Url):
+    """Where somebody is told of what has happened."""
+
+    remedy = "write a URL such as `https://product.example.com/hooks/ai`"
+    _risk = "which would show on the way what it says"
+    _instead = " (it is signed with `secret` instead)"
+
+    def _path(self, path: str) -> str:
+        return path
 
 
 class StoreUrl(ScalarShape[StorePlace]):

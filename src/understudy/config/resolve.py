@@ -7,23 +7,25 @@ all faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from understudy.config.faults import Report, nearest, spell_path
+from understudy.config.faults import Report, spell_path, suggest
 from understudy.config.grammar import (
     DIALECTS,
     AccountEntry,
     CallerEntry,
     FeatureEntry,
+    LimitsEntry,
     ProviderEntry,
     RootEntry,
     TargetEntry,
     TenantEntry,
     WebEntry,
 )
+from understudy.config.job_rules import job_rules, webhook_of
 from understudy.config.shapes import one_of
 from understudy.core.settings import (
+    EVERYONE_ELSE,
     Account,
+    Allotment,
     Caller,
     Console,
     Feature,
@@ -34,7 +36,6 @@ from understudy.core.settings import (
     Tenant,
     digest_key,
 )
-from understudy.core.store_place import MemoryPlace
 from understudy.policy.latency import FIRST_TOKEN_UNKNOWN
 from understudy.providers.base import Manners
 from understudy.providers.registry import MANNERS
@@ -58,11 +59,11 @@ def resolve(root: RootEntry, report: Report) -> Settings:
     usable = {name: provider for name, provider in providers.items() if provider.accounts}
     targets = _Targets(root.providers, usable, report)
     features = {
-        name: _feature(name, entry, targets, report)
+        name: _feature(name, entry, root, targets, report)
         for name, entry in root.features.items()
         if entry is not None
     }
-    _check_store(root, report)
+    jobs = job_rules(root, report)
     return Settings(
         relay=root.relay.listen,
         web=root.web.listen,
@@ -72,6 +73,7 @@ def resolve(root: RootEntry, report: Report) -> Settings:
         tenants=_tenants(root.tenants, root.providers, report),
         console=_console(root.web, callers, report),
         store=root.store,
+        jobs=jobs,
         notices=report.notices,
     )
 
@@ -92,20 +94,6 @@ def _check_listeners(root: RootEntry, report: Report) -> None:
         )
 
 
-def _check_store(root: RootEntry, report: Report) -> None:
-    """What is taken as a job is promised to outlive the process that took it."""
-    # A store that is there but faulty says enough.
-    if report.has_fault_below(("store",)) or not isinstance(root.store, MemoryPlace):
-        return
-    for feature in root.features.values():
-        if feature is not None and feature.defer:
-            report.fault(
-                (*feature.at, "defer"),
-                "takes jobs, which a store in memory forgets with the process",
-                "add `store: sqlite:///understudy.db` (or `postgresql://…`), or write `false`",
-            )
-
-
 def _callers(entries: tuple[CallerEntry, ...], report: Report) -> tuple[Caller, ...]:
     callers: list[Caller] = []
     places: dict[str, str] = {}
@@ -121,7 +109,14 @@ def _callers(entries: tuple[CallerEntry, ...], report: Report) -> tuple[Caller, 
             )
         if digest is not None:
             places.setdefault(digest, spell_path(entry.at))
-        callers.append(Caller(name=entry.name, key_digest=digest or "", tenant=entry.tenant))
+        callers.append(
+            Caller(
+                name=entry.name,
+                key_digest=digest or "",
+                tenant=entry.tenant,
+                allotment=_allotment(entry.limits),
+            )
+        )
     return tuple(callers)
 
 
@@ -227,7 +222,9 @@ def _api_key(account: AccountEntry, keyless: bool, report: Report) -> Secret | N
     return account.api_key if account.api_key.reveal() else None
 
 
-def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) -> Feature:
+def _feature(
+    name: str, entry: FeatureEntry, root: RootEntry, targets: _Targets, report: Report
+) -> Feature:
     first_token = _first_token(entry, report)
     return Feature(
         name=name,
@@ -241,7 +238,9 @@ def _feature(name: str, entry: FeatureEntry, targets: _Targets, report: Report) 
         attempts=entry.attempts,
         continue_streams=entry.continue_streams,
         hedge=_hedge(entry, first_token, report),
+        hold=entry.hold,
         defer=entry.defer,
+        webhook=webhook_of(entry, root, report),
         priority="background" if entry.priority == "background" else "interactive",
     )
 
@@ -325,7 +324,7 @@ class _Targets:
         use = target.use
         if use.provider not in self._known:
             self._report.fault(
-                target.at, "names an unknown provider", _suggest(use.provider, self._known)
+                target.at, "names an unknown provider", suggest(use.provider, self._known)
             )
             return False
         provider = self._known[use.provider]
@@ -339,7 +338,7 @@ class _Targets:
         self._report.fault(
             target.at,
             f"names an unknown account of `{use.provider}`",
-            _suggest(use.account, accounts),
+            suggest(use.account, accounts),
         )
         return False
 
@@ -363,28 +362,39 @@ def _rule(target: TargetEntry) -> TargetRule:
     )
 
 
+def _allotment(entry: LimitsEntry) -> Allotment:
+    return Allotment(
+        requests=entry.requests_per_minute,
+        tokens=entry.tokens_per_minute,
+        concurrency=entry.concurrency,
+    )
+
+
 def _tenants(
     entries: dict[str, TenantEntry | None],
     providers: dict[str, ProviderEntry | None],
     report: Report,
 ) -> dict[str, Tenant]:
+    others = entries.get(EVERYONE_ELSE)
     tenants: dict[str, Tenant] = {}
     for name, entry in entries.items():
         if entry is None:
             continue
-        allowed = entry.providers
-        for provider in allowed or ():
+        for provider in entry.providers or ():
             if provider.name not in providers:
-                report.fault(provider.at, "is no provider", _suggest(provider.name, providers))
-        tenants[name] = Tenant(
-            name=name,
-            providers=None if allowed is None else tuple(provider.name for provider in allowed),
-            substitutes=entry.substitutes,
-        )
+                report.fault(provider.at, "is no provider", suggest(provider.name, providers))
+        tenants[name] = _tenant(name, entry, others if others is not None else TenantEntry())
     return tenants
 
 
-def _suggest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    meant = nearest(name, names)
-    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(names)}"
+def _tenant(name: str, entry: TenantEntry, others: TenantEntry) -> Tenant:
+    """A key that a tenant's own entry leaves out is taken from everyone else's: who adds one for
+    another reason lifts no limit by it.
+    """
+    allowed = (entry if "providers" in entry.given else others).providers
+    return Tenant(
+        name=name,
+        providers=None if allowed is None else tuple(provider.name for provider in allowed),
+        substitutes=(entry if "substitutes" in entry.given else others).substitutes,
+        allotment=_allotment((entry if "limits" in entry.given else others).limits),
+    )

@@ -21,6 +21,7 @@ __all__ = [
     "Field",
     "NameRule",
     "Named",
+    "OneOrSeveral",
     "Record",
     "Reference",
     "Referring",
@@ -215,6 +216,27 @@ class Several(Shape[tuple[T, ...]]):
         """An array."""
         described: Schema = {"type": "array", "items": self._shape.schema()}
         return described if self._empty else {**described, "minItems": 1}
+
+    def spell(self, value: tuple[T, ...]) -> list[Any]:
+        """Each item, as it would be written."""
+        return [self._shape.spell(item) for item in value]
+
+
+class OneOrSeveral(Shape[tuple[T, ...]]):
+    """A value, or a list of such values with one at least."""
+
+    def __init__(self, shape: Shape[T], wanted: str) -> None:
+        self._shape, self._several = shape, Several(shape, wanted, empty=False)
+
+    def read(self, node: Node, at: Path, report: Report) -> tuple[T, ...]:
+        """The values that can be used, in order."""
+        if isinstance(node, Listing):
+            return self._several.read(node, at, report)
+        return (self._shape.read(node, at, report),)
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [self._shape.schema(), self._several.schema()]}
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -8,14 +8,18 @@ from typing import Literal
 
 import msgspec
 
+from understudy.core.allotment import UNLIMITED, Allotment
 from understudy.core.secret import Secret
 from understudy.core.store_place import MemoryPlace, StorePlace
 
 __all__ = [
+    "EVERYONE_ELSE",
     "Account",
+    "Allotment",
     "Caller",
     "Console",
     "Feature",
+    "JobRules",
     "Listen",
     "Provider",
     "Secret",
@@ -23,11 +27,15 @@ __all__ = [
     "TargetRule",
     "Tenant",
     "Tier",
+    "Webhook",
     "digest_key",
     "is_loopback",
 ]
 
 Tier = Literal["same", "substitute", "reduced"]
+
+#: The tenant that stands for all that have no entry of their own.
+EVERYONE_ELSE = "*"
 
 
 def digest_key(key: str) -> str:
@@ -70,6 +78,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     name: str
     key_digest: str
     tenant: str | None = None
+    allotment: Allotment = UNLIMITED
 
 
 class Console(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,20 +142,50 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     #: After this long without content a second attempt begins beside the first. 0: after what is
     #: learned of each target; None: never.
     hedge: float | None = None
+    #: Nothing can serve: the caller is kept so long, in seconds, for a recovery; 0: not at all.
+    hold: float = 0.0
     #: A request whose caller prefers so is taken as a job: `Settings.store` keeps it.
     defer: bool = False
+    #: Who is told of its jobs' ends, where the caller names nobody: one of `JobRules.webhooks`.
+    webhook: str | None = None
     priority: Literal["interactive", "background"] = "interactive"
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """What may be used for a tenant.
 
-    `providers` None means all of them; `substitutes` False means tier `same` only.
+    `providers` None means all of them; `substitutes` False means tier `same` only. The one named
+    `EVERYONE_ELSE` is every tenant's that has no entry of its own.
     """
 
     name: str
     providers: tuple[str, ...] | None = None
     substitutes: bool = True
+    allotment: Allotment = UNLIMITED
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where word of jobs' ends is sent.
+
+    `secrets` are keys of Standard Webhooks (`whsec_…`); each message is signed with every one.
+    """
+
+    name: str
+    url: str
+    secrets: tuple[Secret, ...]
+
+
+class JobRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for all jobs."""
+
+    #: Seconds for which a result, and its idempotency key, are kept: a day, as Stripe keeps keys
+    #: (https://docs.stripe.com/api/idempotent_requests).
+    kept: float = 24 * 3600.0
+    #: 32 bytes in base64, with which requests and results are sealed; None: they are not.
+    encryption_key: Secret | None = None
+    #: Such keys, with which is only opened.
+    earlier_keys: tuple[Secret, ...] = ()
+    webhooks: dict[str, Webhook] = {}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,5 +201,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     console: Console | None = None
     #: Where jobs are kept.
     store: StorePlace = MemoryPlace()
+    jobs: JobRules = JobRules()
     #: Things an operator should read at start (an account left out for want of a key).
     notices: tuple[str, ...] = ()

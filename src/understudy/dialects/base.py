@@ -20,6 +20,7 @@ import msgspec
 from understudy.core.conversation import Answer, Request, Stop, Usage
 from understudy.core.events import Event
 from understudy.core.faults import Fault, Kind, Scope
+from understudy.core.quota import Quota
 from understudy.core.transcript import Transcript
 from understudy.dialects.fields import decode_fields
 from understudy.dialects.stream_glance import StreamGlance
@@ -130,7 +131,8 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is Anthropic's vocabulary of error types without `_error` where both dialects have it:
     invalid_request, authentication, permission, not_found, request_too_large, rate_limit, api,
-    overloaded, timeout, billing. `understudy` is our own object
+    overloaded, timeout, billing; and request_limit, token_limit, which OpenAI tells apart.
+    `understudy` is our own object
     inside the error: code, feature, message for people, retry_after, request_id.
     """
 
@@ -223,6 +225,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     render_error: Callable[[ErrorView], bytes]
     #: The in-stream event for an error; never followed by a terminal event.
     render_stream_error: Callable[[ErrorView], bytes]
+    #: (what is left of the caller's limits, Unix seconds) → header lines that tell it.
+    quota_lines: Callable[[Iterable[Quota], float], str]
 
     # -- the provider's side
     #: (request, model, traits) → (body, names of what was adapted). Raises InexpressibleError.

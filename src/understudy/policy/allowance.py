@@ -35,12 +35,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from understudy.core.quota import Level, Need, Quota, Unit
+from understudy.policy.bucket import WINDOW_SECONDS, Bucket
 from understudy.policy.tally import Tally
 
 __all__ = ["Allowance"]
 
-#: Vendors' limits are by the minute.
-WINDOW_SECONDS: Final = 60.0
 #: Attempts that may have begun since the one whose headers are read; older ones tell nothing new.
 MARKS_KEPT: Final = 1024
 #: A limit that has not been told for so long may have been changed, or lifted.
@@ -80,40 +79,19 @@ _KINDS: Final = {
 }
 
 
-class _Bucket:
-    """One limit: it refills all the time, and may owe."""
+class _Bucket(Bucket):
+    """One limit as a vendor tells it."""
 
-    __slots__ = ("at", "heard", "kind", "level", "limit", "rate", "told_at", "unit", "until")
+    __slots__ = ("heard", "kind", "told_at", "unit", "until")
 
     def __init__(self, unit: Unit, limit: float, level: float, now: float) -> None:
+        super().__init__(limit, level, now)
         self.unit = unit
         self.kind = _KINDS[unit]
-        self.limit = limit
-        #: What comes back a second.
-        self.rate = limit / WINDOW_SECONDS
-        #: What there was `at` that time.
-        self.level = level
-        self.at = now
         #: When it was last told, until when that is worth anything, and the latest mark in it.
         self.told_at = now
         self.until = now
         self.heard = 0
-
-    def left(self, now: float) -> float:
-        """What there is now; below zero where more was taken than there was."""
-        if now > self.at:
-            self.level = min(self.limit, self.level + (now - self.at) * self.rate)
-            self.at = now
-        return self.level
-
-    def take(self, amount: float, now: float) -> None:
-        """So much of it is used; given back where it is below zero."""
-        self.level = min(self.left(now) - amount, self.limit)
-
-    def wait(self, amount: float, held: float, now: float) -> float:
-        """Seconds until there is `amount`, or all of the limit if that is less, beside `held`."""
-        missing = min(amount, self.limit) + held - self.left(now)
-        return missing / self.rate if missing > 0.0 else 0.0
 
 
 class _Writing:
@@ -228,6 +206,13 @@ class Allowance:
         self._learned_at = _NEVER
 
     @property
+    def taken(self) -> tuple[int, float, float]:
+        """Attempts begun, their prompts' tokens, their answers' tokens: in all, as the provider
+        counts them.
+        """
+        return self._count, self._input, self._output
+
+    @property
     def is_told(self) -> bool:
         """The provider says what its limits are, so that it is worth knowing what was used."""
         return bool(self._buckets)
@@ -340,7 +325,7 @@ class Allowance:
         learned = self._relearned(now)
         if learned is None:
             return longest
-        return max(longest, learned.wait(1.0 + reserve * learned.limit, 0.0, now))
+        return max(longest, learned.wait(1.0 + reserve * learned.limit, now))
 
     def told_wait(self, need: Need, now: float, reserve: float = 0.0) -> float:
         """The same by what the provider has said alone: what was learned is a guess."""
@@ -358,7 +343,7 @@ class Allowance:
             if writing is not None and bucket.kind >= _OUTPUT:
                 held = writing.holds(output, bucket.rate)
             amount = _of(bucket.kind, taken, output) + reserve * bucket.limit
-            seconds = bucket.wait(amount, held, now)
+            seconds = bucket.wait(amount, now, held)
             if seconds > longest and now < bucket.until:
                 longest = seconds
         return longest

@@ -12,20 +12,22 @@ target for as long as the provider asks.
 
 With nobody else left, a bad target is better than none (`recourse`): first one that is merely
 less good, because it is slow or its answers are doubtful; then one that has had its share of slow
-start; then one that has worked within the last minute; last one that has not, once a second (a
-deliberate departure from Envoy's panic mode, which sends everything: these are rate-limited).
+start; then one that has worked within the last minute; last one that has not, once a second of all
+processes together (a deliberate departure from Envoy's panic mode, which sends everything: these
+are rate-limited).
 
 `Board` takes time and chance as arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
 from understudy.core.outcomes import Result
-from understudy.policy.breaker import Breaker, BreakerState
+from understudy.policy.breaker import Breaker, BreakerState, Change
 from understudy.policy.plans import Recourse, Target
 from understudy.policy.pulls import Node, Pulls
 from understudy.policy.quality import Quality
@@ -43,7 +45,7 @@ HUMAN_SECONDS_MAX = 3600.0
 SHORT_SECONDS = 60.0
 #: Targets remembered; callers may name models (`provider/*`), so those in order are let go.
 TARGETS_KEPT = 4096
-#: With nothing else left, an open target is tried this often.
+#: With nothing else left, an open target is tried this often, by all processes together.
 PANIC_SECONDS = 1.0
 #: What asks us to wait no longer than this many seconds is waited for: as long as the longest wait
 #: before a retry.
@@ -62,9 +64,9 @@ class Nodes:
 
     __slots__ = ("account", "place", "provider", "target")
 
-    def __init__(self, place: Target, account: Breaker, provider: Breaker) -> None:
+    def __init__(self, place: Target, target: Breaker, account: Breaker, provider: Breaker) -> None:
         self.place = place
-        self.target = Breaker()
+        self.target = target
         self.account = account
         self.provider = provider
 
@@ -91,6 +93,10 @@ class Board:
         self.pulls = pulls if pulls is not None else Pulls()
         self.probed = probed
         self.quality = quality if quality is not None else Quality()
+        #: How many processes have such a board: what is rationed is rationed for all of them.
+        self.processes = 1
+        #: Is told what a node's breaker has found out; None: nobody else wants to know.
+        self.changed: Callable[[str, Change], None] | None = None
         self._draw = draw
         self._accounts: dict[str, Breaker] = {}
         self._providers: dict[str, Breaker] = {}
@@ -111,13 +117,41 @@ class Board:
                 del self._nodes[key]
             for members in self._members.values():
                 members.difference_update(gone)
+        for above, key in (
+            (self._accounts, target.account_key),
+            (self._providers, target.provider),
+        ):
+            if key not in above:
+                above[key] = self._breaker(key)
         nodes = self._nodes[target.key] = Nodes(
             target,
-            self._accounts.setdefault(target.account_key, Breaker()),
-            self._providers.setdefault(target.provider, Breaker()),
+            self._breaker(target.key),
+            self._accounts[target.account_key],
+            self._providers[target.provider],
         )
         self._members.setdefault(target.provider, set()).add(target.key)
         return nodes
+
+    def _breaker(self, key: str) -> Breaker:
+        return Breaker(partial(self._say, key))
+
+    def _say(self, key: str, change: Change) -> None:
+        if self.changed is not None:
+            self.changed(key, change)
+
+    def breaker(self, node: str) -> Breaker | None:
+        """The breaker of a target, an account or a provider, by its key; None: it is not known."""
+        nodes = self._nodes.get(node)
+        if nodes is not None:
+            return nodes.target
+        return self._accounts.get(node) or self._providers.get(node)
+
+    def breakers(self) -> Iterator[tuple[str, Breaker]]:
+        """Every node's key and breaker: targets, accounts, providers."""
+        for key, nodes in self._nodes.items():
+            yield key, nodes.target
+        yield from self._accounts.items()
+        yield from self._providers.items()
 
     def of_target(self, target: Target) -> Breaker:
         """The breaker of one model at one account."""
@@ -226,7 +260,8 @@ class Board:
             return Recourse.RECOVERING if recovers else Recourse.LESSER
         if now - breaker.last_good < PARTLY_SECONDS:
             return Recourse.SICK
-        return Recourse.TRIAL if now - breaker.last_attempt >= PANIC_SECONDS else Recourse.OUT
+        tried_every = PANIC_SECONDS * self.processes
+        return Recourse.TRIAL if now - breaker.last_attempt >= tried_every else Recourse.OUT
 
     def _is_out(self, target: Target, nodes: Nodes, now: float) -> bool:
         if self.pulls and self.pulls.obstacle(target) is not None:

@@ -21,17 +21,22 @@ that is late has failed.
 Slow start: after an outage a tenth of the traffic comes back at once, and all of it over two
 minutes (Envoy's slow start: the share grows with time, from 10 %), so that what has just recovered
 is not knocked over by those who waited for it.
+
+Several processes have a breaker each for the same thing. What one finds out by its own evidence it
+says (`Change`), and the others follow (`rest_as_told`, `close_as_told`): see
+`understudy.policy.news`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.policy.detect import Cusum, slowness
 
-__all__ = ["Breaker", "BreakerState"]
+__all__ = ["Breaker", "BreakerState", "Change"]
 
 #: Seconds: first opening, longest opening, jitter on either side.
 OPEN_SECONDS = 15.0
@@ -47,6 +52,9 @@ SLOW_START_SHARE = 0.1
 PROBES_TO_CLOSE = 3
 PROBE_SECONDS = 2.0
 
+#: Seconds that another process' trial has to end, or it has ended unheard: as long as a probe has,
+#: and half of that again.
+TRIAL_SECONDS: Final = 15.0
 #: Seconds until the next look at what failed after it had passed: it is no longer what it was, and
 #: a sound target fails one call of a hundred too.
 MIXED_SECONDS = 5.0
@@ -63,22 +71,44 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+class Change(StrEnum):
+    """What a breaker has found out by evidence of this process' own."""
+
+    #: It rests from now on, or longer than it would have.
+    RESTS = "rests"
+    #: A trial that was due has begun.
+    TRIED = "tried"
+    #: It has failed here too while it rested.
+    CONFIRMED = "confirmed"
+    #: It works.
+    CLOSED = "closed"
+    #: An operator lets it come back step by step.
+    RAMPS = "ramps"
+
+
 _CLOSED: Final = BreakerState.CLOSED
 
 
 class Breaker:
-    """One circuit breaker, and what is known through it."""
+    """One circuit breaker, and what is known through it.
+
+    Args:
+        changed: is told what is found out; None: nobody else wants to know.
+    """
 
     __slots__ = (
+        "_changed",
         "_closed_at",
         "_cusum",
         "_opened_at",
         "_openings",
         "_passed",
         "_ramp_from",
+        "_seconds",
         "_slowness",
         "_trial",
         "fault",
+        "is_ours",
         "last_attempt",
         "last_bad",
         "last_good",
@@ -87,9 +117,11 @@ class Breaker:
         "slow_since",
         "state",
         "suspected_at",
+        "told_good",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[Change], None] | None = None) -> None:
+        self._changed = changed
         self.state = _CLOSED
         self.opened_until = 0.0
         #: The fault that opened it.
@@ -98,6 +130,10 @@ class Breaker:
         #: When it last worked: never is "never proved". And when it last failed.
         self.last_good = _NEVER
         self.last_bad = _NEVER
+        #: When another process has last seen it work. It is shown, and counts for nothing.
+        self.told_good = _NEVER
+        #: Its trials are for this process to make, whoever leads.
+        self.is_ours = False
         #: When it last said that it, or our share of it, was short.
         self.short_at = _NEVER
         #: Since when it has been under suspicion, if it is.
@@ -109,6 +145,8 @@ class Breaker:
         self._opened_at = _NEVER
         self._closed_at = _NEVER
         self._openings = 0
+        #: How long it rested last, or was to rest.
+        self._seconds = OPEN_SECONDS
         self._trial = False
         #: Probes that have succeeded since it was half open.
         self._passed = 0
@@ -130,6 +168,16 @@ class Breaker:
         if self.state is _CLOSED:
             return self.suspected_at
         return self._opened_at
+
+    @property
+    def openings(self) -> int:
+        """How often it has been opened lately: each doubles its rest."""
+        return self._openings
+
+    @property
+    def ramp_from(self) -> float:
+        """When its traffic began to come back; minus infinity if it never did."""
+        return self._ramp_from
 
     @property
     def was_told_to_wait(self) -> bool:
@@ -158,8 +206,11 @@ class Breaker:
         """An attempt begins."""
         self.last_attempt = now
         if self.state is not _CLOSED:
+            is_due = now >= self.opened_until and not self._trial
             self.state = BreakerState.HALF_OPEN
             self._trial = True
+            if is_due:
+                self._say(Change.TRIED)
 
     def came(
         self, now: float, began: float, chance: float, *, late: bool, is_probe: bool = False
@@ -237,6 +288,7 @@ class Breaker:
         if self.state is not _CLOSED:
             if began < self.opened_until:
                 self.inconclusive(began)
+                self._say(Change.CONFIRMED)
                 return
             if self._passed:
                 self._rest(fault, now, MIXED_SECONDS)
@@ -275,6 +327,48 @@ class Breaker:
     def ramp(self, now: float) -> None:
         """Let the traffic come back step by step."""
         self._ramp_from = now
+        self._say(Change.RAMPS)
+
+    # -- what other processes say -------------------------------------------------------------
+
+    def rest_as_told(
+        self, fault: Fault | None, now: float, until: float, openings: int, *, tried: bool
+    ) -> None:
+        """Another process has found it broken; `tried`: and has begun a trial."""
+        if self.state is not BreakerState.OPEN:
+            self._opened_at = now
+        self.state = BreakerState.HALF_OPEN if tried else BreakerState.OPEN
+        self._trial = False
+        self._passed = 0
+        self.fault = fault
+        if fault is not None and fault.kind in {Kind.THROTTLED, Kind.OVERLOAD}:
+            self.short_at = now
+        self.opened_until = now + TRIAL_SECONDS if tried else until
+        self._seconds = max(OPEN_SECONDS, self.opened_until - now)
+        self._openings = max(0, openings)
+
+    def close_as_told(self, now: float, ramp_from: float) -> None:
+        """Another process has found that it works."""
+        if self.state is not _CLOSED:
+            self._clear(now)
+        self._ramp_from = ramp_from
+
+    def doubt_as_told(self, now: float, *, slow: bool) -> None:
+        """Another process has seen it fail, or be late: reason enough to look closer."""
+        if self.state is not _CLOSED:
+            return
+        if slow:
+            if self.slow_since == _NEVER:
+                self.slow_since = now
+                self._slowness.add_bad()
+        elif not self._cusum.is_suspicious:
+            self.suspected_at = now
+            self._cusum.add_bad()
+
+    def rest_on(self, now: float) -> None:
+        """Rest as long again: the trial is another process' this time."""
+        if self.state is not _CLOSED:
+            self.opened_until = now + self._seconds
 
     def _interval(self, chance: float) -> float:
         # Far beyond the longest opening; without it a day's outage would overflow a float.
@@ -294,10 +388,17 @@ class Breaker:
         self._passed = 0
         self.fault = fault
         self.opened_until = until
+        self._seconds = seconds
+        self._say(Change.RESTS)
 
     def _close(self, now: float) -> None:
         if self._openings:
-            self.ramp(now)
+            self._ramp_from = now
+        self._clear(now)
+        self._say(Change.CLOSED)
+
+    def _clear(self, now: float) -> None:
+        self.is_ours = False
         self.state = _CLOSED
         self._closed_at = now
         self._trial = False
@@ -307,6 +408,10 @@ class Breaker:
         self.suspected_at = self.slow_since = _NEVER
         self._cusum.clear()
         self._slowness.clear()
+
+    def _say(self, change: Change) -> None:
+        if self._changed is not None:
+            self._changed(change)
 
 
 def _slower_than_usual() -> Fault:

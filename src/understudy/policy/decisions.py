@@ -31,6 +31,11 @@ __all__ = [
 ]
 
 
+#: Seconds between two looks of one that waits for its turn, at whether something better has turned
+#: up. Whoever keeps time asks it at once when its turn has come (`Ticket.granted`).
+LOOK_SECONDS = 1.0
+
+
 class Budget(Protocol):
     """The retry budget: see `understudy.policy.budget.RetryBudget`."""
 
@@ -119,6 +124,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool = False
     #: A second attempt after so long without content; 0: after the target's own p95; None: never.
     hedge: float | None = None
+    #: Nothing can serve it: its caller is kept so long for a recovery; 0: not at all.
+    hold: float = 0.0
     #: What it needs of its targets' limits.
     claim: Claim = NOBODYS
 
@@ -128,6 +135,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """
         half = (self.deadline - since) / 2.0
         return half if self.claim.background else min(self.first_token, half)
+
+    def next_look(self, since: float, now: float) -> float:
+        """When one that has waited for its turn `since` then looks at the next."""
+        return max(now, min(now + LOOK_SECONDS, since + self.patience(since)))
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -166,6 +177,12 @@ class Queue(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Nothing to do until `Delivery.due`: nothing can serve it, and its caller is kept. A retry
+    that was promised is no longer.
+    """
+
+
 class Finish(msgspec.Struct, frozen=True):
     """The answer is whole: end the caller's response."""
 
@@ -182,4 +199,4 @@ class Break(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-Decision = Start | Ended | Wait | Queue | Finish | Refuse | Break
+Decision = Start | Ended | Wait | Queue | Hold | Finish | Refuse | Break

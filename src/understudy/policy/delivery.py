@@ -21,6 +21,9 @@ Rules.
   half of its time, so that what is let in can still end; an interactive one as long as it would for
   a first token. Then that one goes in where only a guess keeps it out. Where the provider has said
   that there is no more, it is told so, and so is background work.
+* With `hold` a request that nothing can serve is kept instead of refused (`hold`), before its first
+  content or after it, unless only a human can mend what is the matter. Each time that it sets out
+  again it has as many attempts as at first where something serves, and one where that is a guess.
 * A hedge is a second attempt beside a slow first one: only for streams, only before content, only
   at another target that is well, within a budget of its own, and never while a target of the plan
   is short of capacity (Dean & Barroso, "The Tail at Scale"; hedges sustain an overload).
@@ -37,6 +40,7 @@ from understudy.policy.decisions import (
     Decision,
     Ended,
     Finish,
+    Hold,
     Limits,
     Queue,
     Refuse,
@@ -46,9 +50,20 @@ from understudy.policy.decisions import (
     Wait,
 )
 from understudy.policy.gates import Ticket
-from understudy.policy.run import Run, held_to, slow_at
-from understudy.policy.targets import Choice, Full, Plan, Target, choose
-from understudy.policy.transitions import TRANSITIONS, Happening, State
+from understudy.policy.hold import Held
+from understudy.policy.run import Run
+from understudy.policy.runs import Runs
+from understudy.policy.targets import (
+    Choice,
+    Full,
+    Plan,
+    Target,
+    beside,
+    choose,
+    is_no_guess,
+    standing,
+)
+from understudy.policy.transitions import Happening, State
 from understudy.policy.turns import BACKOFF_SECONDS, BACKOFF_SECONDS_MAX, Turns
 from understudy.policy.verdict import (
     Verdict,
@@ -60,16 +75,12 @@ from understudy.policy.verdict import (
     last_faults,
     out_of_time,
 )
+from understudy.policy.walk import Walk
 
 __all__ = ["Delivery"]
 
-#: Seconds between two looks of one that waits for its turn, at whether something better has turned
-#: up. Whoever keeps time asks it at once when its turn has come (`Ticket.granted`).
-LOOK_SECONDS = 1.0
-
 # Those of a request that goes well, looked up once: in Python 3.11 a member of an enumeration costs
 # as much as a call.
-_CHOOSING: Final = State.CHOOSING
 _ATTEMPTING: Final = State.ATTEMPTING
 _COMMITTED: Final = State.COMMITTED
 _SUCCEEDED: Final = State.SUCCEEDED
@@ -77,13 +88,14 @@ _BEGUN: Final = Happening.BEGUN
 _SHOWN: Final = Happening.CONTENT
 _SENT: Final = Happening.SENT
 _WHOLE: Final = Happening.WHOLE
+_ABANDONED: Final = Result.ABANDONED
 _CONTENT: Final = Result.CONTENT
 _ANSWERED: Final = RequestOutcome.SUCCEEDED
 _FINISH: Final = Finish()
 _NEVER = float("inf")
 
 
-class Delivery:
+class Delivery(Walk):
     """One request's life.
 
     `due` is the next moment at which `timer` must be called. `attempts` is the journal of what was
@@ -97,25 +109,23 @@ class Delivery:
     """
 
     __slots__ = (
+        "_allowed",
         "_around",
-        "_happening",
-        "_hedge_at",
+        "_held",
         "_limits",
         "_next",
         "_plan",
         "_runs",
-        "_sent",
         "_turns",
         "_wall",
         "attempts",
         "due",
         "outcome",
-        "state",
         "ticket",
     )
 
     def __init__(self, plan: Plan, limits: Limits, surroundings: Surroundings, wall: float) -> None:
-        self.state = _CHOOSING
+        super().__init__()
         self.attempts: list[Attempt] = []
         self.outcome: RequestOutcome | None = None
         self.due = limits.deadline
@@ -123,12 +133,10 @@ class Delivery:
         self._limits = limits
         self._around = surroundings
         self._wall = wall
-        self._happening = _BEGUN
-        #: The attempts under way: one, or two while a hedge runs.
-        self._runs: list[Run] = []
-        #: Something has been sent to the caller.
-        self._sent = False
-        self._hedge_at = _NEVER
+        self._runs = Runs(limits, surroundings.pace)
+        #: Attempts that it may have in all, until it is kept.
+        self._allowed = limits.attempts
+        self._held: Held | None = None
         self._turns = Turns(plan)
         #: Its place, should it have to wait for its turn.
         self.ticket = Ticket(surroundings.gates, limits.claim, surroundings.draw)
@@ -145,12 +153,12 @@ class Delivery:
     def content(self, start: Start, now: float) -> tuple[Decision, ...]:
         """An attempt of a stream shows its first content. One that ran beside it has lost."""
         self._expect(_SHOWN)
-        run = self._run(start)
+        run = self._runs.of(start)
         self._move(self.state)
         start.attempt.first_content_ms = (now - start.began) * 1000.0
         run.content(now, self._limits)
-        lost = self._abandon_others(run, now) if len(self._runs) > 1 else ()
-        self._set_due()
+        lost = self._runs.end_all(_ABANDONED, now, but=run) if self._runs.count > 1 else ()
+        self.due = self._runs.due
         return lost
 
     def sent(self) -> None:
@@ -162,24 +170,22 @@ class Delivery:
     def whole(self, start: Start, now: float) -> tuple[Decision, ...]:
         """An attempt gave its terminal signal: the answer is whole."""
         self._expect(_WHOLE)
-        run = self._run(start)
+        run = self._runs.of(start)
         self._move(_SUCCEEDED)
-        lost = self._abandon_others(run, now) if len(self._runs) > 1 else ()
+        lost = self._runs.end_all(_ABANDONED, now, but=run) if self._runs.count > 1 else ()
         attempt = start.attempt
         if attempt.first_content_ms is None:
             attempt.first_content_ms = (now - start.began) * 1000.0
-        self._end(run, _CONTENT, None, now)
+        self._runs.end(run, _CONTENT, None, now)
         self.outcome = _ANSWERED
         return (Ended(start), *lost, _FINISH)
 
     def fault(self, start: Start, fault: Fault, now: float, stream: Stream) -> tuple[Decision, ...]:
         """An attempt failed."""
         self._expect(Happening.FAULT)
-        run = self._run(start)
-        self._end(run, Result.FAULT, fault, now)
-        ended = Ended(start)
+        ended = self._runs.end(self._runs.of(start), Result.FAULT, fault, now)
         if not self._sent and fault.kind in {Kind.CALLER, Kind.REFUSED}:
-            lost = self._abandon_others(None, now)
+            lost = self._runs.end_all(_ABANDONED, now)
             return (ended, *lost, *self._fail(Refuse(give_back(fault))))
         if self._sent and fault.kind is Kind.REFUSED:
             return (ended, *self._fail(Break(broken_off(fault))))
@@ -192,6 +198,8 @@ class Delivery:
         self._expect(Happening.DUE)
         if self.ticket.waits:
             return self._look_in_line(now, stream)
+        if self._held is not None and self._held.is_on:
+            return self._look_held(self._held, now, stream)
         if stream is None:
             raise RuntimeError("an attempt under way that shows nothing")
         if self._next is not None:
@@ -199,28 +207,30 @@ class Delivery:
         if now >= self._limits.deadline:
             return self._out_of_time(now)
         decisions: tuple[Decision, ...] = ()
-        for run in tuple(self._runs):
-            fault = run.look(now, self._limits, stream)
-            if fault is not None:
-                decisions += self._give_up(run, fault, now, stream)
-        if now >= self._hedge_at and len(self._runs) == 1:
+        for run, fault in self._runs.given_up(now, stream):
+            decisions += self._give_up(run, fault, now, stream)
+        if now >= self._runs.hedge_at and self._runs.count == 1:
             decisions += self._hedge(now)
         if not decisions:
             self._move(self.state)
-        if self._runs:
-            self._set_due()
+        if self._runs.count:
+            self.due = self._runs.due
         return decisions
+
+    @property
+    def was_kept(self) -> bool:
+        """Its caller has been kept while nothing could serve it."""
+        return self._held is not None
 
     def excuse(self, now: float, stream: Stream) -> None:
         """Until now the caller did not keep up, and its provider had to wait."""
-        for run in self._runs:
-            run.excuse(now, stream)
+        self._runs.excuse(now, stream)
 
     def gone(self, now: float) -> tuple[Decision, ...]:
         """The caller has left."""
         self._expect(Happening.GONE)
         self.ticket.waits = False
-        ended = tuple([self._end(run, Result.CANCELLED, None, now) for run in tuple(self._runs)])
+        ended = self._runs.end_all(Result.CANCELLED, now)
         self._move(State.CANCELLED)
         self.outcome = RequestOutcome.CANCELLED
         return ended
@@ -233,7 +243,7 @@ class Delivery:
         entitled = now >= run.entitled or run.has_content
         target = run.start.target
         result, shown = (Result.FAULT, fault) if entitled else (Result.ABANDONED, None)
-        ended = self._end(run, result, shown, now)
+        ended = self._runs.end(run, result, shown, now)
         return (ended, *self._go_on(target, fault, now, stream))
 
     def _go_on(
@@ -241,10 +251,10 @@ class Delivery:
     ) -> tuple[Decision, ...]:
         """What follows an attempt that came to nothing."""
         because = self._turns.had(target, fault)
-        if self._runs:
+        if self._runs.count:
             # The one beside it goes on alone.
             self._move(self.state)
-            self._set_due()
+            self.due = self._runs.due
             return ()
         again = self._mend(target, fault, now, stream)
         if again is not None:
@@ -253,13 +263,7 @@ class Delivery:
 
     def _out_of_time(self, now: float) -> tuple[Decision, ...]:
         """The deadline of the whole request."""
-        ended: tuple[Decision, ...] = ()
-        for run in tuple(self._runs):
-            if run.has_content or now < run.entitled:
-                ended += (self._end(run, Result.ABANDONED, None, now),)
-            else:
-                late = run.late(now, self._limits)
-                ended += (self._end(run, Result.FAULT, late, now),)
+        ended = self._runs.run_out(now)
         if self._sent:
             return (*ended, *self._fail(Break(broken_off(None))))
         return (*ended, *self._fail(Refuse(out_of_time(last_faults(self.attempts)))))
@@ -284,7 +288,7 @@ class Delivery:
         # It rests, or another request is trying it: soon over, or not worth the caller's while.
         rest = health.opens_again_in(target, now) or BACKOFF_SECONDS
         if rest > BACKOFF_SECONDS_MAX or now + rest >= limits.deadline:
-            return self._end_with(self._no_target(now))
+            return self._end_with(self._no_target(now), now)
         self._move(self._waiting)
         self.due = now + rest
         return ()
@@ -295,7 +299,7 @@ class Delivery:
             return self._out_of_time(now)
         if self._sent and not self._may_continue(stream):
             return self._fail(Break(broken_off(breaking_fault(self.attempts))))
-        if len(self.attempts) < self._limits.attempts:
+        if len(self.attempts) < self._allowed:
             choice = self._choose(now, because)
             if isinstance(choice, Choice):
                 return (self._start(choice, now, stream),)
@@ -304,7 +308,7 @@ class Delivery:
             waiting = self._retry(now)
             if waiting is not None:
                 return (waiting,)
-        return self._end_with(self._no_target(now))
+        return self._end_with(self._no_target(now), now)
 
     def _choose(self, now: float, because: str) -> Choice | Full | None:
         """The next target, as things stand."""
@@ -314,7 +318,7 @@ class Delivery:
     def _stand_in_line(self, full: Full, now: float) -> Queue:
         """Wait for one of several targets, none of which can take it now."""
         self._move(self._waiting)
-        self.due = self._next_look(self.ticket.since if self.ticket.waits else now, now)
+        self.due = self._limits.next_look(self.ticket.since if self.ticket.waits else now, now)
         return Queue(self.ticket, full.targets)
 
     def _look_in_line(self, now: float, stream: Stream | None) -> tuple[Decision, ...]:
@@ -324,6 +328,8 @@ class Delivery:
             return self._out_of_time(now)
         patience = self._limits.patience(ticket.since)
         because = f"waited {now - ticket.since:.1f} s for its turn"
+        if self._held is not None and self._held.in_line:
+            because = f"{self._held.lasted(now)}, {because}"
         choice = self._choose(now, because)
         if choice is None:
             # What it waited for is of no use any more.
@@ -334,7 +340,7 @@ class Delivery:
                 return self._wait_on(choice, now)
             wait, target = ticket.soonest(choice.willing or choice.targets, now)
             if wait > 0.0 or not choice.willing or self._limits.claim.background:
-                return self._end_with(crowded_out(max(wait, patience)))
+                return self._end_with(crowded_out(max(wait, patience)), now)
             choice = Choice(target, f"{because}, in vain")
         return (self._start(choice, now, stream),)
 
@@ -343,17 +349,56 @@ class Delivery:
             # It may not go any more where it was let in.
             return (self._stand_in_line(full, now),)
         self._move(self._waiting)
-        self.due = self._next_look(self.ticket.since, now)
+        self.due = self._limits.next_look(self.ticket.since, now)
         return ()
-
-    def _next_look(self, since: float, now: float) -> float:
-        return max(now, min(now + LOOK_SECONDS, since + self._limits.patience(since)))
 
     def _may_continue(self, stream: Stream | None) -> bool:
         return self._limits.continues and stream is not None and stream.standing() is not None
 
-    def _end_with(self, verdict: Verdict) -> tuple[Decision, ...]:
+    def _look_held(self, held: Held, now: float, stream: Stream | None) -> tuple[Decision, ...]:
+        """Whether something serves by now, or it has been kept long enough."""
+        if now >= self._limits.deadline:
+            return self._out_of_time(now)
+        if now >= held.until:
+            return self._end_with(self._no_target(now), now)
+        self._turns.forgive()
+        self.ticket.draw_again()
+        choice = self._choose(now, held.lasted(now))
+        if isinstance(choice, Full):
+            held.is_on, held.in_line = False, True
+            self._allowed = len(self.attempts) + self._limits.attempts
+            return (self._stand_in_line(choice, now),)
+        health, ticket = self._around.health, self.ticket
+        serves = choice is not None and is_no_guess(choice.target, health, now, ticket)
+        if choice is None or not (serves or held.may_try(now)):
+            self._move(self._waiting)
+            held.look_again(now)
+            self.due = held.due
+            return ()
+        held.is_on = False
+        self._allowed = len(self.attempts) + (self._limits.attempts if serves else 1)
+        return (self._start(choice, now, stream),)
+
+    def _keep(self, verdict: Verdict, now: float) -> Hold | None:
+        """Keep its caller instead of ending with `verdict`, where that may help."""
+        if not self._limits.hold or not verdict.passes:
+            return None
+        if self._held is None:
+            until = min(self._limits.deadline, now + self._limits.hold)
+            self._held = Held(now, until, self._around.draw)
+        if not self._held.again(now):
+            return None
+        self._next = None
+        self.ticket.waits = False
+        self._move(self._waiting)
+        self.due = self._held.due
+        return Hold()
+
+    def _end_with(self, verdict: Verdict, now: float) -> tuple[Decision, ...]:
         """Nobody can serve it, or go on with it."""
+        kept = self._keep(verdict, now)
+        if kept is not None:
+            return (kept,)
         if self._sent:
             return self._fail(Break(broken_off(breaking_fault(self.attempts))))
         return self._fail(Refuse(verdict))
@@ -362,7 +407,7 @@ class Delivery:
         """The same target once more, if the fault says how the request would fit it."""
         if fault.remedy is None or now >= self._limits.deadline:
             return None
-        if len(self.attempts) >= self._limits.attempts:
+        if len(self.attempts) >= self._allowed:
             return None
         if self._sent and not self._may_continue(stream):
             return None
@@ -372,27 +417,20 @@ class Delivery:
 
     def _hedge(self, now: float) -> tuple[Decision, ...]:
         """A second attempt beside a slow first one, if everything speaks for it."""
-        self._hedge_at = _NEVER
-        around, slow = self._around, self._runs[0].start
-        if self._sent or self._runs[0].has_content:
+        self._runs.hedge_at = _NEVER
+        around, slow = self._around, self._runs.first.start
+        if self._sent or self._runs.first.has_content:
             return ()
-        if len(self.attempts) >= self._limits.attempts:
-            return ()
-        health, out = around.health, self._turns.out()
-        if any(health.is_short(target, now) for target in self._plan.targets):
+        if len(self.attempts) >= self._allowed:
             return ()
         if not around.hedges.allows(slow.target.key, now):
             return ()
-        for target in self._plan.targets:
-            if target.key in out or target.key == slow.target.key:
-                continue
-            if health.obstacle(target, now, self.ticket.luck) is not None or health.fault(target):
-                continue
-            if self.ticket.shut(target, now) is None:
-                waited = now - slow.began
-                why = f"beside {slow.target.key}, which was slow after {waited:.1f} s"
-                return (self._start(Choice(target, why), now, None, hedge=True),)
-        return ()
+        targets, out = self._plan.targets, self._turns.out()
+        target = beside(targets, slow.target, around.health, now, self.ticket, out)
+        if target is None:
+            return ()
+        why = f"beside {slow.target.key}, which was slow after {now - slow.began:.1f} s"
+        return (self._start(Choice(target, why), now, None, hedge=True),)
 
     def _retry(self, now: float) -> Wait | None:
         """The soonest promise of a second try at a target that was tried, if any may have one."""
@@ -418,6 +456,8 @@ class Delivery:
     ) -> Start:
         self._move(State.CONTINUING if self._sent else _ATTEMPTING)
         self.ticket.waits = False
+        if self._held is not None:
+            self._held.in_line = False
         target = choice.target
         attempt = Attempt(
             target=target.name,
@@ -430,72 +470,24 @@ class Delivery:
             attempt.from_char = stream.standing() or 0
         self.attempts.append(attempt)
         start = Start(target, attempt, retry, now, hedge)
-        limits, pace = self._limits, self._around.pace
-        is_last = len(self.attempts) >= limits.attempts or not self._turns.left(target)
-        self._runs.append(held_to(start, now, limits, pace, is_last=is_last))
-        if not hedge:
-            self._hedge_at = _NEVER if self._sent else slow_at(target, now, limits, pace)
-        self._set_due()
+        is_last = len(self.attempts) >= self._allowed or not self._turns.left(target)
+        self._runs.begin(start, now, is_last=is_last, sent=self._sent)
+        self.due = self._runs.due
         return start
-
-    def _run(self, start: Start) -> Run:
-        for run in self._runs:
-            if run.start is start:
-                return run
-        raise RuntimeError("this attempt is not under way")
-
-    def _end(self, run: Run, result: Result, fault: Fault | None, now: float) -> Ended:
-        self._runs.remove(run)
-        attempt = run.start.attempt
-        attempt.ended_ms = (now - run.start.began) * 1000.0
-        attempt.result = result
-        attempt.fault = fault
-        return Ended(run.start)
-
-    def _abandon_others(self, winner: Run | None, now: float) -> tuple[Decision, ...]:
-        losers = [run for run in self._runs if run is not winner]
-        return tuple([self._end(run, Result.ABANDONED, None, now) for run in losers])
-
-    def _set_due(self) -> None:
-        due = min(self._limits.deadline, self._hedge_at)
-        for run in self._runs:
-            due = min(due, run.due)
-        self.due = due
 
     # -- what is known at the end -------------------------------------------------------------
 
     def _no_target(self, now: float) -> Verdict:
-        misfit = self._turns.misfit(used_up=len(self.attempts) >= self._limits.attempts)
+        misfit = self._turns.misfit(used_up=len(self.attempts) >= self._allowed)
         if misfit is not None:
             # It fits nowhere: the caller must hear what it would have to change.
             return give_back(misfit)
-        targets, health = self._plan.targets, self._around.health
-        waits = [health.opens_again_in(target, now) for target in targets]
+        known, opens_in = standing(self._plan.targets, self._around.health, now)
         # Where nothing could be tried, what is known of the targets is the reason.
-        known = last_faults(self.attempts) or [
-            f for f in map(health.fault, targets) if f is not None
-        ]
-        return cannot_serve(known, min(waits, default=0.0))
+        return cannot_serve(last_faults(self.attempts) or known, opens_in)
 
     def _fail(self, decision: Refuse | Break) -> tuple[Decision, ...]:
         self._move(State.FAILED)
         self.ticket.waits = False
         self.outcome = RequestOutcome.FAILED
         return (decision,)
-
-    # -- the table ----------------------------------------------------------------------------
-
-    @property
-    def _waiting(self) -> State:
-        return State.PAUSED if self._sent else State.WAITING
-
-    def _expect(self, happening: Happening) -> None:
-        """Refuse what cannot happen now, before anything is changed."""
-        if happening not in TRANSITIONS[self.state]:
-            raise RuntimeError(f"{happening} cannot happen to a request that is {self.state}")
-        self._happening = happening
-
-    def _move(self, to: State) -> None:
-        if to not in TRANSITIONS[self.state][self._happening]:
-            raise RuntimeError(f"{self._happening} cannot lead from {self.state} to {to}")
-        self.state = to

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from math import inf, log, log2
 from typing import Final
 
-from understudy.policy.ramp import DOUBLING_SECONDS
+from understudy.policy.ramp import CAREFUL_SECONDS, DOUBLING_SECONDS
 
 __all__ = ["drained_in", "jobs_before", "serves_in"]
 
@@ -44,16 +44,23 @@ def serves_in(opens_in: float, failing_for: float | None) -> float | None:
     return max(opens_in, min(max(failing_for, OUTAGE_LEAST), OUTAGE_MOST))
 
 
-def drained_in(before: int, rate: float, most: float = inf) -> float:
+def drained_in(before: int, rate: float, *, careful_from: float = inf, most: float = inf) -> float:
     """Seconds until `before` jobs have begun, at `rate` a second (more than 0) that doubles in
-    `DOUBLING_SECONDS` and does not exceed `most`.
+    `DOUBLING_SECONDS`, from `careful_from` on in `CAREFUL_SECONDS`, and does not exceed `most`.
     """
-    if most <= rate:
-        return before / most if most > 0.0 else inf
-    # The integral of rate · 2^(t/T) up to t is (rate · T / ln 2) · (2^(t/T) - 1).
-    unit = rate * DOUBLING_SECONDS / log(2.0)
-    growing = DOUBLING_SECONDS * log2(1.0 + before / unit)
-    longest = DOUBLING_SECONDS * log2(most / rate)
-    if growing <= longest:
-        return growing
-    return longest + (before - unit * (most / rate - 1.0)) / most
+    left, seconds = float(before), 0.0
+    for ceiling, doubling in (
+        (min(careful_from, most), DOUBLING_SECONDS),
+        (most, CAREFUL_SECONDS),
+    ):
+        if rate >= ceiling:
+            continue
+        # The integral of rate · 2^(t/T) up to t is (rate · T / ln 2) · (2^(t/T) - 1).
+        unit = rate * doubling / log(2.0)
+        begun = unit * (ceiling / rate - 1.0)
+        if left <= begun:
+            return seconds + doubling * log2(1.0 + left / unit)
+        left -= begun
+        seconds += doubling * log2(ceiling / rate)
+        rate = ceiling
+    return seconds + left / min(rate, most) if most > 0.0 else inf

@@ -95,6 +95,10 @@ class Ticket:
             self._luck = self._draw()
         return self._luck
 
+    def draw_again(self) -> None:
+        """Luck is another one from now on: time has passed, and nothing came of the last."""
+        self._luck = -1.0
+
 
 class Gate:
     """What one target can take.

@@ -15,7 +15,7 @@ import msgspec
 from understudy.core.faults import Kind
 from understudy.policy.verdict import Verdict
 
-__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows"]
+__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows", "locked"]
 
 #: Times that a job is begun in vain without an outage to blame, or by a process that then died.
 MOST_ATTEMPTS: Final = 10
@@ -26,6 +26,11 @@ WAIT_SECONDS: Final = 2.0
 WAIT_SECONDS_MAX: Final = 60.0
 #: The same for what was begun in vain while others were answered.
 VAIN_SECONDS_MAX: Final = 600.0
+
+#: What can't be opened is looked at again after min(600 s, 15 s · 2ⁿ), half of it random: long
+#: enough not to fill the store with events, short enough for whoever brings the key.
+LOCKED_SECONDS: Final = 15.0
+LOCKED_SECONDS_MAX: Final = 600.0
 
 #: Verdicts of requests that ran, and were not answered in time.
 _LATE: Final = frozenset({"deadline_exceeded", "stream_broken"})
@@ -65,3 +70,12 @@ def follows(
     # Far beyond the longest wait; without it many claims would overflow a float.
     doublings = min(max(claims - 1, 0), 16)
     return Back(chance * min(longest, WAIT_SECONDS * 2.0**doublings), counted)
+
+
+def locked(*, claims: int, chance: float) -> Back:
+    """What follows where a job can't be opened, because its key is missing: it waits, and that is
+    no attempt. `claims` and `chance` as for `follows`.
+    """
+    doublings = min(max(claims - 1, 0), 16)
+    longest = min(LOCKED_SECONDS_MAX, LOCKED_SECONDS * 2.0**doublings)
+    return Back(longest * (0.5 + 0.5 * chance), counted=False)

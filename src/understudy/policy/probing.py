@@ -10,6 +10,12 @@ A target is probed
 * idle: when it has not been seen to work for a while, so that a fallback is known to work before it
   is needed.
 
+Of several processes the one that leads sends the probes of all. Where nobody leads, each draws lots
+for each probe, as many as there are processes, and whoever loses counts it as sent by another: so
+together they spend what one would. Some trials are a process' own, whoever leads
+(`Breaker.is_ours`), and what the leader neglects is drawn lots for as well: it may have other
+settings.
+
 A probe costs a few tokens. Those under suspicion have a budget for each target; those at rest are
 as rare as its rests are long; a target that an operator has pulled, or that asked us to wait, is
 left alone.
@@ -35,6 +41,8 @@ SUSPICION_SECONDS: Final = 1.0
 #: The budget under suspicion: so many at once, and one more every so many seconds.
 SUSPICION_BURST: Final = 20.0
 SUSPICION_REFILL_SECONDS: Final = 10.0
+#: Seconds after the end of a rest for which it is left to whoever leads.
+NEGLECT_SECONDS: Final = 30.0
 #: Answers of siblings that tell whether the trouble is one target's or all of its provider's.
 OPINIONS: Final = 3
 
@@ -99,8 +107,13 @@ class Probing:
             watched = self._watched[target.key] = _Watched(now, first)
         return watched
 
-    def due(self, targets: Iterable[Target], now: float) -> list[tuple[Target, str]]:
-        """The targets to be probed now, each with the reason. One with `*` has no model to ask."""
+    def due(
+        self, targets: Iterable[Target], now: float, share: float = 1.0
+    ) -> list[tuple[Target, str]]:
+        """The targets to be probed now, each with the reason. One with `*` has no model to ask.
+
+        `share`: the chance that a probe is this process' to send.
+        """
         known = [target for target in targets if target.probed and target.model != "*"]
         chosen: list[tuple[Target, str]] = []
         taken: set[str] = set()
@@ -116,8 +129,30 @@ class Probing:
                 if above in taken:
                     continue
                 taken.add(above)
-            chosen.append((target, why))
+            if self._is_ours(target, now, share):
+                chosen.append((target, why))
         return chosen
+
+    def _is_ours(self, target: Target, now: float, share: float) -> bool:
+        """Whether this process sends a probe that is due."""
+        if share >= 1.0:
+            return True
+        resting = self._board.resting(target)
+        if resting and all(breaker.is_ours for breaker in resting):
+            return True
+        if not share:
+            ended_at = max((breaker.opened_until for breaker in resting), default=now)
+            if now < ended_at + NEGLECT_SECONDS:
+                return False
+            share = 1.0 / self._board.processes
+        if self._draw() < share:
+            return True
+        # Another sends it, as far as chance will have it.
+        self.began(target, now)
+        self.ended(target, now)
+        for breaker in resting:
+            breaker.rest_on(now)
+        return False
 
     def _resting_above(self, target: Target) -> str | None:
         if self._board.of_account(target).state is not _CLOSED:

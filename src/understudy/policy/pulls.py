@@ -10,6 +10,10 @@ A pull names a node, in the four ways in which people speak of what they want ou
 The model `*` is every model, so that `anthropic@main/*` is the account and `anthropic/*` the
 provider. Nothing but a restore ends a pull: neither success nor time nor need, for an operator who
 pulls a model has a reason that no measurement knows.
+
+Where several processes serve, an operator speaks to one of them. Its word, a pull or a restore, is
+later than every word that it knows of on the node, and the latest word on a node holds
+(`Pulls.take`), in whatever order words arrive.
 """
 
 from __future__ import annotations
@@ -22,9 +26,22 @@ import msgspec
 
 from understudy.policy.plans import Target
 
-__all__ = ["By", "Node", "Pull", "Pulls", "Reason", "UnknownNodeError", "find_node", "nodes_of"]
+__all__ = [
+    "By",
+    "Node",
+    "Pull",
+    "Pulls",
+    "Reason",
+    "Restored",
+    "UnknownNodeError",
+    "Word",
+    "find_node",
+    "nodes_of",
+]
 
 _LONGEST_NODE = 400
+#: Seconds by which a word is later than the one before it, at the least: clocks may disagree.
+_TICK = 1e-3
 #: As providers and accounts are named in a configuration, and models in a request.
 _NODE = re.compile(r"([a-z0-9][a-z0-9_-]*)(?:@([a-z0-9][a-z0-9_-]*))?(?:/([!-~]+))?", re.ASCII)
 
@@ -92,15 +109,31 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """One node, brought back."""
+
+    node: str
+    by: By
+    #: Unix seconds.
+    at: float
+
+
+#: What an operator says of a node.
+Word = Pull | Restored
+
+
 class Pulls:
-    """Everything that is pulled now.
+    """Everything that is pulled now, and what was restored.
 
     Args:
-        pulls: what is pulled to begin with; of two at one node, the later one.
+        words: what holds to begin with; of two on one node, the later one.
     """
 
-    def __init__(self, pulls: Iterable[Pull] = ()) -> None:
-        self._by_node = {pull.node: pull for pull in pulls}
+    def __init__(self, words: Iterable[Word] = ()) -> None:
+        self._by_node: dict[str, Pull] = {}
+        self._restored: dict[str, Restored] = {}
+        for word in words:
+            self.take(word)
 
     def __iter__(self) -> Iterator[Pull]:
         return iter(tuple(self._by_node.values()))
@@ -108,13 +141,32 @@ class Pulls:
     def __len__(self) -> int:
         return len(self._by_node)
 
-    def pull(self, pull: Pull) -> None:
-        """Take a node out of use; one that is out already has a new reason."""
-        self._by_node[pull.node] = pull
+    def take(self, word: Word, *, settled: bool = False) -> bool:
+        """Hold to a word on a node, unless one is known that is as late; whether it was news.
 
-    def restore(self, node: str) -> Pull | None:
-        """Bring a node back. Returns the pull that is over; None if it was not pulled itself."""
-        return self._by_node.pop(node, None)
+        `settled`: of words as late as each other this is the one to hold to.
+        """
+        known = self._by_node.get(word.node) or self._restored.get(word.node)
+        if known is not None and (
+            word == known or word.at < known.at or (word.at == known.at and not settled)
+        ):
+            return False
+        self._by_node.pop(word.node, None)
+        self._restored.pop(word.node, None)
+        if isinstance(word, Pull):
+            self._by_node[word.node] = word
+        else:
+            self._restored[word.node] = word
+        return True
+
+    def words(self) -> list[Word]:
+        """The last word on each node."""
+        return [*self._by_node.values(), *self._restored.values()]
+
+    def later(self, node: str, moment: float) -> float:
+        """`moment`, or later: after every word that is known of the node."""
+        known = self._by_node.get(node) or self._restored.get(node)
+        return moment if known is None else max(moment, known.at + _TICK)
 
     def at(self, node: str) -> Pull | None:
         """The pull of this very node."""

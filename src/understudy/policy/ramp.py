@@ -7,14 +7,23 @@ recovering service without randomised backoff was a part of the outage
 - It starts at a tenth of what the target is known to bear: what it served in its busiest minute of
   late. A rate limit that is lower counts instead; a higher one is our share of what the provider
   bears when it is well, and says nothing of one that has just come back.
-- It doubles in half a minute, while jobs succeed there and more of them wait than it lets go.
+- It doubles in half a minute, while jobs succeed there and more of them wait than it lets go; in
+  two minutes beyond what the target is known to bear, or near the rate that was once too much.
 - A target that says that it, or our share of it, is short (429, 529) halves it, once a second at
   most. Any other failure stops the growth until a job succeeds again.
 - It never takes more than half of what others leave: what people ask for now goes first, and they
-  must find room at once when they ask for more.
+  must find room at once when they ask for more. A limit that nobody told and a refusal showed is
+  no less than what it has let through (`Flow.sustained`), and is taken to be that.
+- What a refusal taught holds for a quarter of an hour, and for twice as long each time that it
+  proves true. So a limit that nobody tells costs one refusal, and another one if the backlog is
+  still there then.
 - After an outage, and after ten minutes without jobs, it starts again.
 
-A ramp decides how many may begin; which, is the store's to say. Time is an argument.
+Of several processes each has a ramp, which has its part of what a provider allows and of what is
+guessed (`Ramp.processes`).
+
+A ramp decides how many may begin; how many may run at once is `understudy.policy.room`'s to say,
+and which, the store's. Time is an argument.
 """
 
 from __future__ import annotations
@@ -25,21 +34,34 @@ from typing import Final
 
 from understudy.core.quota import Level, Unit
 
-__all__ = ["DOUBLING_SECONDS", "Ramp", "at_once", "told_rate"]
+__all__ = [
+    "CAREFUL_SECONDS",
+    "DOUBLING_SECONDS",
+    "HEADROOM_SHARE",
+    "Lesson",
+    "Ramp",
+    "is_low",
+    "told_rate",
+]
 
 #: The share of what a target bears that a ramp starts with.
 START_SHARE: Final = 0.1
-#: Seconds in which it doubles.
+#: Seconds in which it doubles: within what is known, and beyond.
 DOUBLING_SECONDS: Final = 30.0
+CAREFUL_SECONDS: Final = 120.0
+#: The share of a rate that was too much from which on growth is careful.
+NEAR_SHARE: Final = 0.8
 #: What remains after a shortage.
 BACKOFF: Final = 0.5
 BACKOFF_SECONDS: Final = 1.0
+#: What remains of a limit that was learned, where it was too high all the same.
+LESS: Final = 0.8
 #: The share of the unused headroom that jobs may have.
 HEADROOM_SHARE: Final = 0.5
-#: Jobs a second that a target is taken to bear of which nothing better is known, and the least that
-#: a ramp falls to: neither is what knocks a provider over.
-UNKNOWN_BEARS: Final = 20.0
-LEAST_RATE: Final = 0.5
+#: Requests a second that a target is taken to bear of which nothing better is known, and the least
+#: that a ramp falls to: neither is what knocks a provider over.
+UNKNOWN_BEARS: Final = 10.0
+LEAST_RATE: Final = 0.1
 #: What was not used for so long may be different by now.
 FORGET_SECONDS: Final = 600.0
 #: What a target served in its busiest minute counts for half after so long.
@@ -50,8 +72,45 @@ BURST_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 5.0
 #: Limits are by the minute.
 MINUTE: Final = 60.0
+#: For how long a lesson holds: at first, where next to nothing had been seen, and at last.
+LESSON_SECONDS: Final = 900.0
+LESSON_SECONDS_FIRST: Final = 120.0
+LESSON_SECONDS_MOST: Final = 3600.0
+#: Refusals that follow within so many seconds are the same one: they were under way.
+SAME_SECONDS: Final = 10.0
 
 _NEVER: Final = -inf
+
+
+class Lesson:
+    """For how long something that a refusal taught holds."""
+
+    __slots__ = ("_at", "_seconds", "_until")
+
+    def __init__(self) -> None:
+        self._at = _NEVER
+        self._until = _NEVER
+        self._seconds = 0.0
+
+    def holds(self, now: float) -> bool:
+        """Whether it does now."""
+        return now < self._until
+
+    def is_fresh(self, now: float) -> bool:
+        """It has only just been taught: what is under way may teach it as well."""
+        return now - self._at < SAME_SECONDS
+
+    def learn(self, now: float, *, thin: bool = False) -> bool:
+        """It was taught, by little if `thin`; whether that is news and not the same once more."""
+        if self.is_fresh(now):
+            return False
+        if now - self._until > LESSON_SECONDS:
+            self._seconds = LESSON_SECONDS_FIRST if thin else LESSON_SECONDS
+        else:
+            self._seconds = min(2.0 * self._seconds, LESSON_SECONDS_MOST)
+        self._at = now
+        self._until = now + self._seconds
+        return True
 
 
 class Ramp:
@@ -60,10 +119,14 @@ class Ramp:
     __slots__ = (
         "_at",
         "_backed_off_at",
+        "_careful_from",
         "_is_well",
+        "_lesson",
+        "_limit",
         "_peak",
         "_used_at",
         "_was_short",
+        "processes",
         "rate",
         "saved",
     )
@@ -73,9 +136,16 @@ class Ramp:
         self.rate = 0.0
         #: Jobs that may begin at once.
         self.saved = 0.0
+        #: How many have such a ramp for the same target.
+        self.processes = 1
         self._at = _NEVER
         self._used_at = _NEVER
         self._backed_off_at = _NEVER
+        #: The rate from which on it grows carefully.
+        self._careful_from = 0.0
+        #: Requests a second that a limit allows which nobody told, and how long that is believed.
+        self._limit = inf
+        self._lesson = Lesson()
         self._is_well = False
         #: At the last look there was more to do than it let go.
         self._was_short = False
@@ -93,11 +163,12 @@ class Ramp:
             self.restart()
         if not self.rate:
             self.rate = self.first(told)
-            self.saved = max(1.0, BURST_SECONDS * self.rate)
+            self._careful_from = self._bears()
+            self.saved = 1.0
             self._used_at = now
         elif self._is_well and self._was_short and elapsed <= LOOK_SECONDS:
-            self.rate *= 2.0 ** (elapsed / DOUBLING_SECONDS)
-        rate = min(self.rate, self.most(others, told))
+            self.rate *= 2.0 ** (elapsed / self.doubling(self.rate))
+        rate = min(self.rate, self.most(others, told, now))
         if not isinf(elapsed):
             self.saved += elapsed * rate
         self.saved = min(self.saved, max(1.0, BURST_SECONDS * rate)) if rate > 0.0 else 0.0
@@ -106,21 +177,40 @@ class Ramp:
         self._was_short = free < wanted and rate == self.rate
         return free
 
-    def most(self, others: float, told: float | None) -> float:
+    def most(self, others: float, told: float | None, now: float) -> float:
         """Jobs a second at most, whatever the ramp: half of what others leave."""
-        return inf if told is None else HEADROOM_SHARE * max(told - others, 0.0)
+        most = inf
+        if told is not None:
+            most = HEADROOM_SHARE * max(told / self.processes - others, 0.0)
+        if self._lesson.holds(now):
+            # It was learned from what this process was let through: that is its part.
+            most = min(most, max(HEADROOM_SHARE * (self._limit - others), self._least))
+        return most
 
     def first(self, told: float | None) -> float:
         """The rate that it starts with."""
-        bears = max(self._peak, UNKNOWN_BEARS)
+        bears = self._bears()
         if told is not None:
-            bears = min(bears, told)
-        return max(LEAST_RATE, START_SHARE * bears)
+            bears = min(bears, told / self.processes)
+        return max(self._least, START_SHARE * bears)
+
+    def doubling(self, rate: float) -> float:
+        """Seconds in which `rate` doubles."""
+        return DOUBLING_SECONDS if rate < self.careful_from else CAREFUL_SECONDS
+
+    @property
+    def careful_from(self) -> float:
+        """Jobs a second from which on it grows carefully."""
+        return self._careful_from if self.rate else self._bears()
 
     def took(self, count: int, now: float) -> None:
         """So many have begun."""
         self.saved -= count
         self._used_at = now
+
+    def spared(self) -> None:
+        """One that had begun asked nothing of the target."""
+        self.saved += 1
 
     def went_well(self) -> None:
         """A job has succeeded."""
@@ -130,19 +220,35 @@ class Ramp:
         """A job has failed, and not by its own fault."""
         self._is_well = False
 
-    def pushed_back(self, now: float) -> None:
-        """The target has said that it, or our share of it, is short."""
+    def pushed_back(self, now: float, limit: float | None = None, *, thin: bool = False) -> None:
+        """The target has said that it is short; or our share of it is, of which `limit` requests a
+        second are known to be allowed, by little (`thin`) perhaps.
+        """
         self._is_well = False
         # Nor does the time until now count for what may begin.
         self.saved = 0.0
         self._at = now
+        if limit is not None:
+            was_wrong = self._lesson.holds(now)
+            if self._lesson.learn(now, thin=thin):
+                self._limit = min(limit, LESS * self._limit) if was_wrong else limit
         if now - self._backed_off_at < BACKOFF_SECONDS:
             return
         self._backed_off_at = now
-        self.rate = max(LEAST_RATE, BACKOFF * self.rate) if self.rate else 0.0
+        if self.rate:
+            self._careful_from = min(self._careful_from, NEAR_SHARE * self.rate)
+            self.rate = max(self._least, BACKOFF * self.rate)
+
+    def is_taught(self, now: float) -> bool:
+        """It goes by a limit that nobody told."""
+        return self._lesson.holds(now)
+
+    def lets_through(self, rate: float) -> None:
+        """A limit lets so many requests a second through at least, as it turns out."""
+        self._limit = max(self._limit, rate)
 
     def restart(self) -> None:
-        """What it has learned holds no longer: the target was out of service."""
+        """The target was out of service: it is to be tried anew, within the limits that it had."""
         self.rate = self.saved = 0.0
         self._is_well = self._was_short = False
 
@@ -152,24 +258,27 @@ class Ramp:
         """
         self._peak = max(rate, self._peak * 0.5 ** (elapsed / PEAK_HALF_LIFE))
 
+    @property
+    def _least(self) -> float:
+        return LEAST_RATE / self.processes
 
-def told_rate(levels: Iterable[Level], tokens: float) -> float | None:
-    """Requests a second that rate limits allow, each of `tokens`; None where there are none."""
-    rates = [
-        level.limit / MINUTE / (1.0 if level.unit is Unit.REQUESTS else max(tokens, 1.0))
-        for level in levels
-    ]
+    def _bears(self) -> float:
+        # The peak is of what went through this process.
+        return self._peak or UNKNOWN_BEARS / self.processes
+
+
+def told_rate(levels: Iterable[Level], prompt: float, answer: float) -> float | None:
+    """Requests a second that rate limits allow, each of so many tokens; None: there are none."""
+    weight = {
+        Unit.REQUESTS: 1.0,
+        Unit.INPUT_TOKENS: prompt,
+        Unit.OUTPUT_TOKENS: answer,
+        Unit.TOKENS: prompt + answer,
+    }
+    rates = [level.limit / MINUTE / max(weight[level.unit], 1.0) for level in levels]
     return min(rates, default=None)
 
 
-def at_once(limit: float, in_flight: int, jobs: int) -> float:
-    """How many more jobs may run at a target that bears `limit` answers at once.
-
-    `in_flight` runs there now, `jobs` of it are jobs. They have half of what others leave, and one
-    more: what is learned of how much a target bears (`understudy.policy.concurrency`) grows only
-    where more than half of it is tried.
-    """
-    free = limit - (in_flight - jobs)
-    if free < 1.0:
-        return 0.0
-    return max(0.0, min(free, HEADROOM_SHARE * free + 1.0) - jobs)
+def is_low(levels: Iterable[Level]) -> bool:
+    """Whether less is left of a rate limit than people must find there when they ask for more."""
+    return any(level.left < (1.0 - HEADROOM_SHARE) * level.limit for level in levels)

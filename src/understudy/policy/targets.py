@@ -15,7 +15,20 @@ import msgspec
 from understudy.core.faults import Fault
 from understudy.policy.plans import Ask, Choice, Full, Plan, Recourse, Target
 
-__all__ = ["Ask", "Choice", "Door", "Full", "Health", "Plan", "Target", "choose", "eligible"]
+__all__ = [
+    "Ask",
+    "Choice",
+    "Door",
+    "Full",
+    "Health",
+    "Plan",
+    "Target",
+    "beside",
+    "choose",
+    "eligible",
+    "is_no_guess",
+    "standing",
+]
 
 
 class Health(Protocol):
@@ -136,6 +149,42 @@ def choose(
             passed.full.append(target)
         passed.reasons.append(obstacle)
     return _second_best(passed, health, now, door)
+
+
+def beside(
+    targets: tuple[Target, ...],
+    slow: Target,
+    health: Health,
+    now: float,
+    door: Door,
+    barred: Collection[str],
+) -> Target | None:
+    """The first target that may have a second attempt beside one at `slow`: one that is well
+    without reserve, not in `barred` (keys), and has room. None while any is short of capacity.
+    """
+    if any(health.is_short(target, now) for target in targets):
+        return None
+    for target in targets:
+        if target.key in barred or target.key == slow.key:
+            continue
+        if health.obstacle(target, now, door.luck) is not None or health.fault(target):
+            continue
+        if door.shut(target, now) is None:
+            return target
+    return None
+
+
+def is_no_guess(target: Target, health: Health, now: float, door: Door) -> bool:
+    """Whether `target` serves, as far as is known; else it could only be tried all the same."""
+    if health.obstacle(target, now, door.luck) is None:
+        return True
+    return health.recourse(target, now) is Recourse.LESSER
+
+
+def standing(targets: tuple[Target, ...], health: Health, now: float) -> tuple[list[Fault], float]:
+    """Why `targets` rest, those of them that do, and the seconds until the first is tried again."""
+    faults = [fault for fault in map(health.fault, targets) if fault is not None]
+    return faults, min([health.opens_again_in(target, now) for target in targets], default=0.0)
 
 
 class _Passed:

@@ -55,6 +55,11 @@ class Turns:
         self._had.pop(target.key, None)
         return True
 
+    def forgive(self) -> None:
+        """Time has passed: what failed by something that passes may have its turn anew."""
+        had = self._had.items()
+        self._had = {key: (t, fault) for key, (t, fault) in had if fault.kind not in RETRYABLE}
+
     def out(self) -> frozenset[str]:
         """Keys of targets that are not to be chosen: they had their turn, or are ruled out."""
         return frozenset(self._had.keys() | self._ruled_out()) if self._had else _NONE

@@ -48,7 +48,8 @@ _UNKNOWN = "The AI is not available right now, and we do not know why yet."
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a request that could not be served.
 
-    `is_callers`: the provider's own status and words (of `fault`) go back to the caller.
+    `is_callers`: the provider's own status and words (of `fault`) go back to the caller. `passes`:
+    it may be over soon, by itself.
     `retry_after` in seconds, None where trying again would not help.
     """
 
@@ -58,6 +59,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     fault: Fault | None = None
     is_callers: bool = False
+    passes: bool = False
 
 
 def give_back(fault: Fault) -> Verdict:
@@ -90,6 +92,7 @@ def cannot_serve(faults: Sequence[Fault], opens_in: float) -> Verdict:
         words=_words(fault, seconds),
         retry_after=max(1.0, seconds),
         fault=fault,
+        passes=not human,
     )
 
 
@@ -100,6 +103,7 @@ def crowded_out(seconds: float) -> Verdict:
         code="at_capacity",
         words=_say(WORDS[Kind.THROTTLED], seconds),
         retry_after=max(1.0, seconds),
+        passes=True,
     )
 
 

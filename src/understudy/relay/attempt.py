@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from understudy.core.conversation import Usage
 from understudy.core.faults import Fault, Kind, Scope
+from understudy.core.transcript import Transcript
 from understudy.dialects.base import truncated_fault
 from understudy.dialects.stream_glance import StreamGlance
 from understudy.policy.continuation import estimated_usage
@@ -134,6 +135,21 @@ class LiveAttempt:
         if written or not size:
             return used
         return replace(used, output=max(used.output, -(-size // EVENT_BYTES)))
+
+    def used(self, stands: Transcript | None) -> Usage:
+        """The same of one that broke off. `stands`: the answer as the caller has it; None where
+        nothing of this attempt was sent.
+        """
+        if stands is None:
+            return self.estimated("")
+        thoughts = "".join([block.text for block in stands.blocks if block.kind == "thinking"])
+        return self.estimated(stands.text[self.start.attempt.from_char :] + thoughts)
+
+    @property
+    def shows_content(self) -> bool:
+        """It is under way, and its content has begun."""
+        attempt = self.start.attempt
+        return attempt.result is None and attempt.first_content_ms is not None
 
     @property
     def holds_back(self) -> bool:

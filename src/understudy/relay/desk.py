@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from understudy.core.outcomes import Record
 from understudy.dialects.base import Dialect
 from understudy.dialects.chat_completions import CHAT_COMPLETIONS
 from understudy.dialects.messages import MESSAGES
@@ -17,10 +16,12 @@ from understudy.services.metrics import CONTENT_TYPE
 if TYPE_CHECKING:
     from understudy.relay.relay import Relay
 
-__all__ = ["Desk", "error_dialect"]
+__all__ = ["METRICS", "Desk", "error_dialect"]
 
+#: Of this process; of all workers together: `understudy.relay.siblings`.
+METRICS = "/metrics"
 _JSON = "content-type: application/json\r\n"
-_OPEN = frozenset({"/health/liveness", "/health/liveliness", "/health/readiness", "/metrics"})
+_OPEN = frozenset({"/health/liveness", "/health/liveliness", "/health/readiness", METRICS})
 _MODELS = "/v1/models"
 _REQUESTS = "/v1/requests/"
 
@@ -48,6 +49,10 @@ class Desk:
         """Whether a path is answered here, with a key."""
         return path == _MODELS or path.startswith((f"{_MODELS}/", _REQUESTS))
 
+    def request_asked_for(self, path: str) -> str | None:
+        """The id of the request whose record is asked for; None: none is."""
+        return path.removeprefix(_REQUESTS) if path.startswith(_REQUESTS) else None
+
     def answer(self, request: Incoming) -> tuple[int, str, bytes]:
         """(status, header lines, body).
 
@@ -55,7 +60,7 @@ class Desk:
             Refusal: there is no such thing.
         """
         path = request.path
-        if path == "/metrics":
+        if path == METRICS:
             return 200, f"content-type: {CONTENT_TYPE}\r\n", self._relay.metrics.expose()
         if path in _OPEN:
             return self._health(path)
@@ -63,7 +68,8 @@ class Desk:
             return 200, _JSON, msgspec.json.encode(self._models(request))
         if path.startswith(_MODELS):
             return 200, _JSON, msgspec.json.encode(self._model(request))
-        return 200, _JSON, msgspec.json.encode(record_view(self._record(request)))
+        record = self._relay.records.own(request, path.removeprefix(_REQUESTS))
+        return 200, _JSON, msgspec.json.encode(record_view(record))
 
     def _health(self, path: str) -> tuple[int, str, bytes]:
         """Alive: the loop turns. Ready: requests are accepted."""
@@ -111,15 +117,6 @@ class Desk:
         if route is None:
             raise Refusal(404, "model_not_found", "No feature answers to this model.")
         return _model_view(request, wanted, f"{route.feature.title} ({wanted})")
-
-    def _record(self, request: Incoming) -> Record:
-        record = self._relay.journal.find(request.path.removeprefix(_REQUESTS))
-        own = request.caller.name if request.caller is not None else None
-        if record is None or record.caller != own:
-            raise Refusal(
-                404, "request_not_found", "No request of yours with this id is remembered."
-            )
-        return record
 
 
 def _model_view(request: Incoming, name: str, title: str) -> dict[str, object]:

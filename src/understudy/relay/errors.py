@@ -10,6 +10,7 @@ from understudy.core.faults import Fault, Kind
 from understudy.core.outcomes import Attempt
 from understudy.dialects.base import Dialect, ErrorView
 from understudy.policy.verdict import Verdict
+from understudy.relay.http import Refusal
 
 __all__ = ["error_headers", "own_error", "provider_error", "verdict_error"]
 
@@ -40,28 +41,29 @@ def _kind(status: int) -> str:
 
 
 def own_error(
-    dialect: Dialect,
-    status: int,
-    code: str,
-    message: str,
-    *,
-    request_id: str,
-    param: str | None = None,
-    job: str | None = None,
+    dialect: Dialect, refusal: Refusal, *, request_id: str, job: str | None = None
 ) -> bytes:
     """The body for a request that was turned away before any attempt. `job`: the path of the one
-    that it is about.
+    that it is about, where the refusal does not name it.
     """
-    about: dict[str, object] = {"code": code, "message": message, "request_id": request_id}
+    job = refusal.job or job
+    about: dict[str, object] = {
+        "code": refusal.code,
+        "message": refusal.message,
+        "request_id": request_id,
+    }
+    if refusal.retry_after is not None:
+        about["retry_after"] = round(refusal.retry_after, 1)
     if job is not None:
         about["job"] = job
     return dialect.render_error(
         ErrorView(
-            status=status,
-            kind=_kind(status),
-            message=message,
-            code=code,
-            param=param,
+            status=refusal.status,
+            kind=refusal.kind or _kind(refusal.status),
+            message=refusal.message,
+            # A kind of its own has the dialect's own code.
+            code=None if refusal.kind else refusal.code,
+            param=refusal.param,
             understudy=about,
         )
     )
@@ -107,11 +109,14 @@ def provider_error(verdict: Verdict, body: bytes, *, feature: str, request_id: s
     return msgspec.json.encode(outer)
 
 
-def error_headers(retry_after: float | None) -> str:
-    """Header lines that keep the official SDKs from hammering on."""
+def error_headers(retry_after: float | None, *, again: bool = False) -> str:
+    """Header lines that keep the official SDKs from hammering on; `again`: that let them ask again
+    after that time.
+    """
+    advice = f"x-should-retry: {'true' if again else 'false'}\r\n"
     if retry_after is None:
-        return "x-should-retry: false\r\n"
-    return f"retry-after: {max(1, round(retry_after))}\r\nx-should-retry: false\r\n"
+        return advice
+    return f"retry-after: {max(1, round(retry_after))}\r\n{advice}"
 
 
 def _object(verdict: Verdict, feature: str, request_id: str) -> dict[str, object]:

@@ -23,7 +23,7 @@ from understudy.policy.continuation import (
     can_continue,
     looks_finished,
 )
-from understudy.policy.decisions import Break, Decision, Ended, Finish, Queue, Refuse, Start
+from understudy.policy.decisions import Break, Decision, Ended, Finish, Hold, Queue, Refuse, Start
 from understudy.policy.delivery import Delivery
 from understudy.policy.transitions import State
 from understudy.policy.verdict import Verdict
@@ -40,6 +40,7 @@ from understudy.relay.http import Responder
 from understudy.relay.order import Order
 from understudy.relay.reply import CallerReply
 from understudy.relay.runtime import DIALECTS
+from understudy.relay.silence import Silence
 from understudy.relay.tape import Tape
 from understudy.relay.wording import Worded, Wording
 
@@ -48,11 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
-#: Seconds after which the caller of an open stream gets a sign of life: proxies and clients give up
-#: on silence (Claude Code after 300 s, load balancers after 60 s), people sooner.
-SIGN_OF_LIFE_SECONDS = 14.0
 _NOTHING_USED = Usage()
-_NEVER = float("inf")
 _COMMITTED: Final = State.COMMITTED
 _CONTENT: Final = Result.CONTENT
 
@@ -68,12 +65,11 @@ class Exchange:
         "_life",
         "_live",
         "_order",
-        "_quiet_until",
         "_record",
         "_relay",
         "_reply",
         "_retrying",
-        "_said_at",
+        "_silence",
         "_tape",
         "_used",
         "_waits",
@@ -120,9 +116,7 @@ class Exchange:
         self._used = _NOTHING_USED
         #: What the caller was told in place of an answer, or of its rest.
         self.verdict: Verdict | None = None
-        #: When the caller last got a byte, and when it must get the next one.
-        self._said_at = 0.0
-        self._quiet_until = _NEVER
+        self._silence = Silence()
 
     # -- 1. the request begins ----------------------------------------------------------------
 
@@ -134,7 +128,7 @@ class Exchange:
     @property
     def due(self) -> float:
         """When `on_due` must be called."""
-        return min(self._life.due, self._quiet_until)
+        return min(self._life.due, self._silence.ends)
 
     @property
     def record(self) -> Record:
@@ -262,10 +256,8 @@ class Exchange:
         elif out:
             self._commit(live, live.take_held() + out)
             return
-        if self._quiet_until == _NEVER:
-            # All of it is held back: the caller must not wait in silence for that.
-            self._said_at = live.heard_at
-            self._quiet_until = live.heard_at + SIGN_OF_LIFE_SECONDS
+        # All of it is held back: the caller must not wait in silence for that.
+        self._silence.begins(live.heard_at)
 
     def _commit(self, live: LiveAttempt, out: bytes) -> None:
         """The first bytes of an attempt go to the caller."""
@@ -278,14 +270,14 @@ class Exchange:
             self.pause()
 
     def _open(self, live: LiveAttempt) -> None:
-        if not self._reply.is_open:
+        if not self._reply.names:
             self._reply.open(self._relay.date, live.start.attempt, live.provider_id)
-            self._quiet_until = live.heard_at + SIGN_OF_LIFE_SECONDS
+            self._silence.begins(live.heard_at)
 
     def _say(self, out: bytes, now: float) -> None:
         """Send a piece of the stream."""
         self._reply.send(out)
-        self._said_at = now
+        self._silence.said_at = now
         if self._tape is not None:
             self._tape.add(out)
 
@@ -335,17 +327,13 @@ class Exchange:
         self.failed(live, Fault(kind=kind, scope=scope, code=type(error).__name__, message=where))
 
     def _note_usage(self, live: LiveAttempt) -> None:
-        """What an attempt used that did not come to its end: estimated, where nobody says."""
+        """What an attempt used that did not come to its end."""
         attempt = live.start.attempt
         if not live.progress or attempt.usage is not None:
             return
-        if not live.is_sending:
-            attempt.usage = live.estimated("")
-            return
-        stands = self._stands
-        thoughts = "".join([block.text for block in stands.blocks if block.kind == "thinking"])
-        attempt.usage = live.estimated(stands.text[attempt.from_char :] + thoughts)
-        self._used = self._used.plus(attempt.usage)
+        attempt.usage = live.used(self._stands if live.is_sending else None)
+        if live.is_sending:
+            self._used = self._used.plus(attempt.usage)
 
     def _observe(self, start: Start) -> None:
         """An attempt has ended: tell those who read outcomes."""
@@ -355,8 +343,8 @@ class Exchange:
             live.drop()
         if live is self._beside:
             self._beside = None
-        if not self._reply.is_open:
-            self._quiet_until = _NEVER
+        if not (self._reply.is_open or self._life.was_kept):
+            self._silence.over()
         order = self._order
         wire = live.wire if live is not None else order.operation
         carrier = live.carrier if live is not None else None
@@ -375,21 +363,25 @@ class Exchange:
         """
         if self._waits:
             self._excuse(now)
-        if now >= self._quiet_until:
+        if now >= self._silence.ends:
             self._give_sign_of_life(now)
         if now >= self._life.due or self.may_go:
             self._carry_out(self._life.timer(now, self._live))
 
     def _give_sign_of_life(self, now: float) -> None:
-        if now - self._said_at >= SIGN_OF_LIFE_SECONDS and not self._waits:
+        silence = self._silence
+        if silence.is_long(now) and not self._waits:
             live = self._live
-            if not self._reply.is_open and live is not None:
-                self._life.sent()
-                self._open(live)
+            if not self._reply.is_open:
+                if live is not None and live.shows_content:
+                    self._life.sent()
+                    self._open(live)
+                else:
+                    self._reply.open_unanswered(self._relay.date)
             self._reply.send(DIALECTS[self._order.operation].ping)
-            self._said_at = now
+            silence.said_at = now
         # A caller that does not keep up gets nothing: looked at again soon.
-        self._quiet_until = now + 1.0 if self._waits else self._said_at + SIGN_OF_LIFE_SECONDS
+        silence.looked(now, paused=self._waits)
 
     def gone(self) -> None:
         """The caller has left: its provider stops at once."""
@@ -415,9 +407,17 @@ class Exchange:
                 self._break(decision.verdict)
             elif isinstance(decision, Queue):
                 outcomes.request_waits(self._relay, decision)
+            elif isinstance(decision, Hold):
+                self._keep()
             else:
                 self._retrying = decision.target.key
                 self._relay.budget.retry(decision.target.key, self._relay.now())
+
+    def _keep(self) -> None:
+        """Nothing can serve it now: its caller is kept, and is to hear from us meanwhile."""
+        self._keep_promise()
+        if self._order.envelope.stream:
+            self._silence.begins(self._relay.now())
 
     def _finish(self) -> None:
         """The caller has, or gets, all of the answer."""
@@ -441,6 +441,9 @@ class Exchange:
             is_its = failed.start.attempt.fault is verdict.fault
             words = failed.error if is_its else None
         self._close()
+        if self._reply.is_open:
+            self._reply.break_off(verdict, 0)
+            return
         self._reply.refuse(self._relay.date, verdict, words, field=self._broken_field)
 
     def _break(self, verdict: Verdict) -> None:
@@ -461,7 +464,7 @@ class Exchange:
             if live is not None:
                 live.drop()
         self._live = self._beside = self._failed = None  # Each holds this: a cycle.
-        self._quiet_until = _NEVER
+        self._silence.over()
         self._keep_promise()
         now = relay.now()
         record.ended_at = now + relay.wall

@@ -9,7 +9,15 @@ import msgspec
 
 from understudy.core.settings import Caller
 
-__all__ = ["STATUS_LINES", "Incoming", "Origin", "Refusal", "Responder", "status_line"]
+__all__ = [
+    "STATUS_LINES",
+    "Incoming",
+    "Origin",
+    "OverLimit",
+    "Refusal",
+    "Responder",
+    "status_line",
+]
 
 #: Status → its line.
 STATUS_LINES = {
@@ -39,6 +47,13 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
     the seconds after which it may be taken, `job` the path of the job that it is about.
     """
 
+    #: The kind of error (`understudy.dialects.base.ErrorView`) where the status does not tell it.
+    kind: str | None = None
+    #: Further header lines.
+    lines = ""
+    #: To ask the same again after `retry_after` is right.
+    again = False
+
     def __init__(
         self,
         status: int,
@@ -58,6 +73,20 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
         self.allow = allow
         self.retry_after = retry_after
         self.job = job
+
+
+class OverLimit(Refusal):
+    """A caller or a tenant has used up what it may use.
+
+    `kind` is what the dialect calls that, `lines` tell what is left.
+    """
+
+    again = True
+
+    def __init__(self, code: str, message: str, *, kind: str, wait: int, lines: str) -> None:
+        super().__init__(429, code, message, retry_after=wait)
+        self.kind = kind
+        self.lines = lines
 
 
 class Incoming(msgspec.Struct, kw_only=True, gc=False):

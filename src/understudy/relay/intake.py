@@ -91,6 +91,7 @@ class Intake:
                 learned=feature.first_token_auto,
                 continues=envelope.stream and feature.continue_streams and envelope.choices == 1,
                 hedge=feature.hedge if envelope.stream else None,
+                hold=feature.hold,
                 claim=Claim(
                     Need(
                         len(envelope.body) / BYTES_PER_TOKEN, envelope.max_tokens or OUTPUT_UNSAID
@@ -129,7 +130,8 @@ def _look_up_place(runtime: Runtime, operation: str, request: Incoming, model: s
     plan = runtime.plan(route, operation, tenant, tiers, named if route.wild else None)
     if not plan.targets:
         raise _nobody(route, plan)
-    return Place(route=route, plan=plan, model=named, tenant=tenant)
+    holders = runtime.holders(request.caller, tenant)
+    return Place(route=route, plan=plan, model=named, tenant=tenant, holders=holders)
 
 
 def _route(runtime: Runtime, model: str, feature: str | None) -> Route:

@@ -97,6 +97,8 @@ def content_came(relay: Relay, order: Order, start: Start, now: float) -> None:
         relay.suspect(now)
     if not is_probe:
         relay.gates.of(target).concurrency.answered(seconds, now)
+        if relay.jobs is not None and not order.is_job:
+            relay.jobs.ways.came(target, seconds, now)
     if _learns(order):
         relay.latencies.observe(target.key, seconds, now, stream=True)
 
@@ -225,6 +227,8 @@ def _settle(relay: Relay, order: Order, start: Start, now: float) -> None:
 def request_ended(relay: Relay, order: Order, record: Record, exchange: Exchange) -> None:
     """A request has ended: `record` is as it will stay."""
     relay.ended(exchange)
+    if order.grant is not None:
+        relay.limiter.ended(order.grant, record)
     if order.is_probe:
         return
     relay.metrics.request(record, relay.now() - order.request.arrived)

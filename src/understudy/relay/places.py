@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from understudy.core.allotment import Holder
 from understudy.core.settings import Feature
 from understudy.policy.plans import Plan, Target
 
@@ -27,3 +28,5 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     #: The model that the caller named, None where it named the feature.
     model: str | None
     tenant: str | None
+    #: Whose limits such a request is held to.
+    holders: tuple[Holder, ...] = ()

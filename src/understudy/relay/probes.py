@@ -51,7 +51,7 @@ class Prober:
         relay = self._relay
         if relay.draining:
             return
-        for target, _ in relay.probing.due(relay.targets(), now):
+        for target, _ in relay.probing.due(relay.targets(), now, relay.fleet.share):
             self._ask(target, now)
 
     def soon(self, now: float) -> None:

@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from math import inf
 
 from understudy.core.settings import Settings
 from understudy.policy.attribute import explain
@@ -29,18 +30,21 @@ from understudy.policy.pulls import Pulls
 from understudy.policy.quality import Quality
 from understudy.policy.targets import Target
 from understudy.ports import JobStore
-from understudy.relay.desk import Desk, error_dialect
+from understudy.relay.desk import METRICS, Desk, error_dialect
 from understudy.relay.errors import error_headers, own_error
 from understudy.relay.exchange import Exchange
+from understudy.relay.fleet import Fleet, Hand, Records, Tidings
 from understudy.relay.http import Incoming, Refusal, Responder
 from understudy.relay.intake import Intake
 from understudy.relay.jobs import Jobs
+from understudy.relay.limiter import Limiter
 from understudy.relay.model_lists import keep_read
 from understudy.relay.order import Order
 from understudy.relay.probes import Prober
 from understudy.relay.runtime import Runtime
 from understudy.relay.samples import Samples
 from understudy.relay.server import CallerProtocol, Running
+from understudy.relay.siblings import Siblings
 from understudy.relay.status_pages import PageReader
 from understudy.relay.upstream import Pool
 from understudy.services.journal import Journal
@@ -77,6 +81,7 @@ class Relay:
         tls: the context for providers.
         log: where noteworthy things are told.
         pulls: what an operator has taken out of use, to begin with.
+        fleet: the processes that serve together; None: this one is alone.
     """
 
     def __init__(
@@ -86,7 +91,9 @@ class Relay:
         tls: ssl.SSLContext,
         log: Log,
         pulls: Pulls | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
+        self.fleet = fleet if fleet is not None else Fleet()
         self.runtime = Runtime(settings)
         self.now: Callable[[], float] = loop.time
         # Jitter and ids: unpredictable enough, and quick; nothing secret is drawn from it.
@@ -114,6 +121,9 @@ class Relay:
         self._prober: Prober | None = None
         self.journal = Journal()
         self.log = log
+        self.tidings = Tidings(self)
+        self.hand = Hand(self)
+        self.records = Records(self)
         self.live: set[Exchange] = set()
         self.metrics = Metrics(
             lambda: len(self.live), lambda: len(asyncio.all_tasks(loop)), self._states
@@ -122,9 +132,12 @@ class Relay:
         self.draining = False
         self._loop = loop
         self.intake = Intake(secrets.token_bytes(32))
+        self.limiter = Limiter(self)
         self._desk = Desk(self)
         #: None: requests are not taken as jobs.
         self.jobs: Jobs | None = None
+        #: The workers of this machine; None: this process is no worker.
+        self.siblings: Siblings | None = None
         #: The current second as HTTP writes it.
         self.date = ""
         # Ids are unique, not secret: a record is shown to nobody but its own caller.
@@ -144,6 +157,8 @@ class Relay:
     def reload(self, settings: Settings) -> None:
         """Serve by new settings from the next request on."""
         self.runtime = Runtime(settings)
+        if self.jobs is not None:
+            self.jobs.renew()
 
     # -- Application --------------------------------------------------------------------------
 
@@ -183,28 +198,43 @@ class Relay:
 
     def serve(self, request: Incoming, responder: Responder) -> Running | None:
         """Serve a whole, admitted request."""
-        jobs = self.jobs
         if request.operation is None:
-            if jobs is not None and jobs.inquiries.methods(request.path) is not None:
-                return jobs.inquiries.take(request, responder)
-            try:
-                status, headers, body = self._desk.answer(request)
-            except Refusal as refusal:
-                self.turn_away(request, refusal, responder)
-            else:
-                responder.respond(status, self.plain_head(headers), body)
-            return None
+            return self._look_up(request, responder)
+        jobs = self.jobs
         request_id = self.new_id()
         try:
             order = self.intake.understand(self.runtime, request, request.operation, request_id)
+            if order.place.holders:
+                self.limiter.admit(order)
         except Refusal as refusal:
             self.turn_away(request, refusal, responder, request_id)
             return None
         if "prefer" in request.headers and jobs is not None:
             aside = jobs.arrivals.take(order, responder)
             if aside is not None:
+                if order.grant is not None:
+                    # Its run is not waited for by anybody.
+                    order.grant.release()
                 return aside
         return self.deliver(order, responder)
+
+    def _look_up(self, request: Incoming, responder: Responder) -> Running | None:
+        """Answer what is asked of the relay itself."""
+        path = request.path
+        if self.jobs is not None and self.jobs.inquiries.methods(path) is not None:
+            return self.jobs.inquiries.take(request, responder)
+        if self.siblings is not None and path == METRICS:
+            return self.siblings.tell_metrics(request, responder)
+        asked = self._desk.request_asked_for(path)
+        if asked is not None and self.records.may_be_elsewhere(asked):
+            return self.records.ask(request, asked, responder)
+        try:
+            status, headers, body = self._desk.answer(request)
+        except Refusal as refusal:
+            self.turn_away(request, refusal, responder)
+        else:
+            responder.respond(status, self.plain_head(headers), body)
+        return None
 
     def deliver(self, order: Order, responder: Responder) -> Exchange:
         """Carry out an order, a caller's or our own."""
@@ -233,18 +263,11 @@ class Relay:
 
     def _refusal(self, request: Incoming, refusal: Refusal, request_id: str) -> tuple[bytes, bytes]:
         self.metrics.rejected(refusal.code)
-        body = own_error(
-            error_dialect(request),
-            refusal.status,
-            refusal.code,
-            refusal.message,
-            request_id=request_id,
-            param=refusal.param,
-            job=refusal.job,
-        )
+        body = own_error(error_dialect(request), refusal, request_id=request_id)
+        advice = error_headers(refusal.retry_after, again=refusal.again)
         head = (
             f"content-type: application/json\r\nx-request-id: {request_id}\r\n"
-            f"request-id: {request_id}\r\n{error_headers(refusal.retry_after)}"
+            f"request-id: {request_id}\r\n{advice}{refusal.lines}"
         )
         if refusal.allow is not None:
             head += f"allow: {refusal.allow}\r\n"
@@ -280,6 +303,9 @@ class Relay:
         self.date = formatdate(now + self.wall, usegmt=True)
         self.pool.sweep()
         self.samples.sweep(now)
+        self.limiter.sweep(now)
+        self.fleet.look()
+        self.tidings.look(now)
         if self._prober is not None:
             self._prober.look(now)
         for connection in list(self.connections):
@@ -300,18 +326,23 @@ class Relay:
 
     @property
     def is_busy(self) -> bool:
-        """Somebody waits for something, or a job is under way."""
-        return bool(self.live) or (self.jobs is not None and self.jobs.is_busy)
+        """Somebody waits for something or may still ask, or a job is under way."""
+        return bool(self.live or self.connections or (self.jobs is not None and self.jobs.is_busy))
 
-    async def drain(self, grace: float) -> int:
+    async def drain(self, grace: float, *, gently: bool = False) -> int:
         """Take no more requests; let those under way end within `grace` seconds.
+
+        `gently`: somebody else serves at the same address, so that callers are not to notice. An
+        idle connection is closed with its next answer, or when it has been idle a little longer.
 
         Returns:
             How many were cut off.
         """
         self.draining = True
+        # Somebody who sends probes is to lead.
+        self.fleet.stand_back(inf)
         for connection in list(self.connections):
-            connection.drain()
+            connection.drain(gently=gently)
         if self.jobs is not None:
             self.jobs.drain()
         try:
@@ -375,6 +406,7 @@ class Relay:
 
     def suspect(self, now: float) -> None:
         """Something has failed: what speaks for a closer look is looked at at once."""
+        self.tidings.suspected()
         if self._prober is not None:
             self._prober.soon(now)
 
@@ -382,6 +414,7 @@ class Relay:
         """Give back jobs, stop the timers and close every connection."""
         if self.jobs is not None:
             await self.jobs.close()
+        await self.hand.close()
         for task in self._beside:
             task.cancel()
         for handle in (self._ticking, self._sweeping):

@@ -33,7 +33,7 @@ class CallerReply:
         attempts: the journal of what was tried, as it grows.
     """
 
-    __slots__ = ("_attempts", "_order", "_responder", "is_open")
+    __slots__ = ("_attempts", "_order", "_responder", "is_open", "names")
 
     def __init__(self, order: Order, responder: Responder, attempts: Sequence[Attempt]) -> None:
         self._order = order
@@ -41,6 +41,8 @@ class CallerReply:
         self._attempts = attempts
         #: The head of a stream has been sent.
         self.is_open = False
+        #: Who answers has been said, in the head or after it.
+        self.names = False
 
     @property
     def paused(self) -> bool:
@@ -48,9 +50,22 @@ class CallerReply:
         return self._responder.paused
 
     def open(self, date: str, attempt: Attempt, provider_id: str | None) -> None:
-        """Send the head of a stream: from here on `attempt`'s answer is the caller's."""
+        """Send the head of a stream: from here on `attempt`'s answer is the caller's. Where a head
+        without a name went out before, a comment says the name.
+        """
+        self.names = True
+        if self.is_open:
+            said = f": understudy answered by {attempt.target}, tier {attempt.tier}\n\n"
+            self._responder.send(said.encode("latin-1", "replace"))
+            return
         self.is_open = True
         self._responder.begin(200, self._answer_head(_STREAM, date, attempt, provider_id))
+
+    def open_unanswered(self, date: str) -> None:
+        """Send the head of a stream that nobody answers yet: its caller is kept."""
+        self.is_open = True
+        head = f"{self._head(_STREAM, date)}cache-control: no-cache\r\n"
+        self._responder.begin(200, head.encode("latin-1"))
 
     def send(self, data: bytes) -> None:
         """A piece of an open stream."""
@@ -63,7 +78,7 @@ class CallerReply:
             head = self._answer_head(_JSON, date, attempt, provider_id)
             responder.respond(200, head, tail)
             return
-        if not self.is_open:
+        if not self.names:
             # A rightful answer without content (a token limit, a stop sequence).
             self.open(date, attempt, provider_id)
         if tail:
@@ -115,7 +130,7 @@ class CallerReply:
             f"date: {date}\r\ncontent-type: {content_type}\r\n"
             f"x-request-id: {order.id}\r\nrequest-id: {order.id}\r\n"
             f"x-understudy-feature: {order.place.route.feature.name}\r\n"
-            f"x-understudy-attempts: {len(self._attempts)}\r\n"
+            f"x-understudy-attempts: {len(self._attempts)}\r\n{order.quota_lines}"
         )
 
     def _answer_head(

@@ -14,12 +14,21 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from understudy import __version__
+from understudy.core.allotment import (
+    UNLIMITED,
+    Holder,
+    caller_key,
+    is_caller,
+    tenant_key,
+)
 from understudy.core.settings import (
+    EVERYONE_ELSE,
     Account,
     Caller,
     Provider,
     Settings,
     TargetRule,
+    Tenant,
     digest_key,
 )
 from understudy.dialects.base import Traits
@@ -178,6 +187,8 @@ class Runtime:
         }
         self._callers: dict[str, Caller] = {c.key_digest: c for c in settings.callers}
         self._presented: dict[str, Caller] = {}
+        #: Every caller and tenant of the settings, as the holder of its limits; None: it has none.
+        self._holders: dict[str, Holder | None] = _holders(settings)
         self._by_model: dict[str, Route | None] = {}
         self._plans: dict[_PlanKey, Plan] = {}
         #: (operation, model, caller) → place, of requests without headers of our own.
@@ -237,14 +248,14 @@ class Runtime:
         model: str | None,
     ) -> Plan:
         """The targets of `route` for such a request. See `understudy.policy.targets.Ask`."""
-        # Tenants without restrictions share their plans.
-        restricted = tenant if tenant in self.settings.tenants else None
-        key = (route.feature.name, operation, restricted, tiers, model)
+        # Tenants without an entry of their own share their plans.
+        entry = self._entry(tenant)
+        key = (route.feature.name, operation, entry.name if entry else None, tiers, model)
         plan = self._plans.get(key)
         if plan is None:
             ask = Ask(
                 operation=operation,
-                tenant=self.settings.tenants[restricted] if restricted is not None else None,
+                tenant=entry,
                 tiers=tiers,
                 model=model,
             )
@@ -253,6 +264,30 @@ class Runtime:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
+
+    def holders(self, caller: Caller | None, tenant: str | None) -> tuple[Holder, ...]:
+        """Whose limits a request is held to: its caller's and its tenant's, as far as there are
+        any.
+        """
+        keys = [] if caller is None else [caller_key(caller.name)]
+        if tenant is not None:
+            keys.append(tenant_key(tenant))
+        found = [self.holder(key) for key in keys]
+        return tuple(holder for holder in found if holder is not None)
+
+    def holder(self, key: str) -> Holder | None:
+        """A caller or tenant by its key (`understudy.core.allotment`); None: it is not limited."""
+        if key in self._holders or is_caller(key):
+            return self._holders.get(key)
+        others = self._holders.get(tenant_key(EVERYONE_ELSE))
+        return None if others is None else Holder(key, others.allotment)
+
+    def _entry(self, tenant: str | None) -> Tenant | None:
+        """What may be used for a tenant; None: everything."""
+        if tenant is None:
+            return None
+        tenants = self.settings.tenants
+        return tenants.get(tenant) or tenants.get(EVERYONE_ELSE)
 
     def remember_place(self, key: _PlaceKey, place: Place) -> None:
         """Keep a place for the next request of its kind."""
@@ -282,3 +317,13 @@ class Runtime:
                 )
             )
         return found
+
+
+def _holders(settings: Settings) -> dict[str, Holder | None]:
+    allotments = {caller_key(caller.name): caller.allotment for caller in settings.callers}
+    for tenant in settings.tenants.values():
+        allotments[tenant_key(tenant.name)] = tenant.allotment
+    return {
+        key: None if allotment == UNLIMITED else Holder(key, allotment)
+        for key, allotment in allotments.items()
+    }

@@ -42,6 +42,10 @@ HEAD_SECONDS = 10.0
 BODY_PAUSE_SECONDS = 20.0
 BODY_SECONDS = 120.0
 KEEP_ALIVE_SECONDS = 75.0
+#: For a last request of a caller that may have sent it before it could hear that this process takes
+#: no more: HTTP/1.1 has no word for that (RFC 9112 §9.5). As long as clients usually keep an idle
+#: connection for themselves (httpx: 5 s).
+LINGER_SECONDS = 5.0
 #: A refused request's body is read and thrown away for so long, so that the caller sees the answer.
 DISCARD_SECONDS = 5.0
 #: Requests that wait behind the one being served, and their bodies' bytes, before reading stops.
@@ -68,9 +72,16 @@ class Running(Protocol):
 class Application(Protocol):
     """What serves requests: see `understudy.relay.relay.Relay`."""
 
+    #: Each connection's next response is its last.
+    draining: bool
+
     @property
     def runtime(self) -> object:
         """The settings in force: another object after a reload."""
+        ...
+
+    def look_idle(self) -> None:
+        """A connection has ended: perhaps it was the last."""
         ...
 
     def admit(self, request: Incoming) -> None:
@@ -112,6 +123,8 @@ class CallerProtocol(asyncio.Protocol):
         self._last_read = clock()
         self._read_size = 0
         self._closing = False
+        #: It is closed as soon as nothing waits.
+        self._ending = False
         self._refusal: Refusal | None = None
         #: A refusal that waits until the requests before it are answered.
         self._last: Refusal | None = None
@@ -149,6 +162,7 @@ class CallerProtocol(asyncio.Protocol):
         running, self._running = self._running, None
         if running is not None:
             running.gone()
+        self._app.look_idle()
 
     def eof_received(self) -> bool:
         # A caller that closes its side has left (nginx reads it so too, as 499).
@@ -307,7 +321,11 @@ class CallerProtocol(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if self._closing or (request is not None and not request.keep_alive):
+        if (
+            self._closing
+            or (request is not None and not request.keep_alive)
+            or (self._ending and not self._waiting and not self._began)
+        ):
             self._closing = True
             transport.close()
             return
@@ -373,7 +391,7 @@ class CallerProtocol(asyncio.Protocol):
         transport, request = self._transport, self._serving
         if transport is None or request is None:
             return
-        closing = self._closing or not request.keep_alive
+        closing = self._is_last(request)
         length = len(body)
         if request.method == "HEAD":
             body = b""
@@ -388,6 +406,12 @@ class CallerProtocol(asyncio.Protocol):
             )
         )
 
+    def _is_last(self, request: Incoming) -> bool:
+        """Whether the response that begins now is the connection's last, which it says then."""
+        if self._app.draining and not self._waiting:
+            request.keep_alive = False
+        return self._closing or not request.keep_alive
+
     def begin(self, status: int, headers: bytes) -> None:
         transport, request = self._transport, self._serving
         if transport is None or request is None:
@@ -396,7 +420,7 @@ class CallerProtocol(asyncio.Protocol):
         self._chunked = request.chunks
         if not request.chunks:
             request.keep_alive = False
-        closing = self._closing or not request.keep_alive
+        closing = self._is_last(request)
         transport.write(
             b"%b%b%b%b\r\n"
             % (
@@ -440,17 +464,23 @@ class CallerProtocol(asyncio.Protocol):
             pause = HEAD_SECONDS if in_head else BODY_PAUSE_SECONDS
             if now - self._began > limit or now - self._last_read > pause:
                 self._refuse(Refusal(408, "request_timeout", "The request did not arrive in time."))
-        elif now - self._last_read > KEEP_ALIVE_SECONDS:
+        elif now - self._last_read > (LINGER_SECONDS if self._app.draining else KEEP_ALIVE_SECONDS):
             if transport.is_closing():
                 transport.abort()  # It will not read what is still to be sent.
             else:
                 self._last_read = now
                 transport.close()
 
-    def drain(self) -> None:
-        """No further request: close as soon as the response under way is out."""
-        self._closing = True
-        if self._serving is None and self._transport is not None:
+    def drain(self, *, gently: bool = False) -> None:
+        """No further request but what has begun to arrive. `gently`: one more, if it comes soon."""
+        idle = self._serving is None and not self._began and not self._waiting
+        if gently:
+            if idle and not self._discard_until:
+                self._last_read = self._clock()
+            return
+        self._ending = True
+        if idle and not self._discard_until and self._transport is not None:
+            self._closing = True
             self._transport.close()
 
     def abort(self) -> None:

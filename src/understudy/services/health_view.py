@@ -7,13 +7,14 @@ that holds one is looked at, and a provider's words are shown only where the jou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
 
+from understudy.core.allotment import Limited
 from understudy.core.faults import Fault
 from understudy.core.settings import Feature
 from understudy.policy.board import Board
@@ -33,6 +34,7 @@ __all__ = [
     "CauseView",
     "FaultView",
     "FeatureView",
+    "FleetView",
     "HealthView",
     "NetworkView",
     "NodeHealth",
@@ -107,6 +109,8 @@ class NodeHealth(msgspec.Struct, kw_only=True):
     last_good: str | None
     #: The pull that keeps it out of use: its own, or a wider one.
     pull: PullView | None
+    #: The process that has found it broken; None: it isn't, or this one has.
+    told_by: str | None = None
 
 
 class RetriesView(msgspec.Struct, kw_only=True):
@@ -205,10 +209,23 @@ class TestimonyView(msgspec.Struct, kw_only=True):
     age: float
 
 
+class FleetView(msgspec.Struct, kw_only=True):
+    """The processes that serve together, as far as this one knows."""
+
+    #: This one; empty where there can't be others.
+    process: str = ""
+    processes: int = 1
+    #: The one that sends the probes of all; None: none is known to.
+    leader: str | None = None
+    #: Whether the database is reached through which they hear of each other; None: there is none.
+    reachable: bool | None = None
+
+
 class HealthView(msgspec.Struct, kw_only=True):
     """Everything that is known at one moment."""
 
     at: str
+    fleet: FleetView = msgspec.field(default_factory=FleetView)
     features: list[FeatureView]
     network: NetworkView
     providers: list[ProviderView]
@@ -218,6 +235,8 @@ class HealthView(msgspec.Struct, kw_only=True):
     testimonies: list[TestimonyView]
     #: The content health of every model that was asked.
     quality: list[QualityView]
+    #: Callers and tenants whose requests this process refused within the last minute.
+    limited: list[Limited] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +254,10 @@ class Scene:
     quality: Quality
     causes: Sequence[Cause]
     testimonies: Sequence[Testimony]
+    fleet: FleetView
+    #: Node → the other process that has found it broken, if one has.
+    told_by: Callable[[str], str | None]
+    limited: Sequence[Limited] = ()
 
     def targets(self) -> list[Target]:
         """Every target, once."""
@@ -247,6 +270,7 @@ def health_view(scene: Scene) -> HealthView:
     targets = [_target_view(scene, target) for target in scene.targets()]
     return HealthView(
         at=_moment(scene.now + scene.wall),
+        fleet=scene.fleet,
         features=[feature_view(*feature, scene.board, scene.now) for feature in scene.features],
         network=NetworkView(
             targets=len(targets), serving=sum(view.obstacle is None for view in targets)
@@ -256,6 +280,7 @@ def health_view(scene: Scene) -> HealthView:
         causes=[_cause_view(cause) for cause in scene.causes],
         testimonies=[_testimony_view(testimony) for testimony in scene.testimonies],
         quality=scene.quality.views(scene.now),
+        limited=list(scene.limited),
     )
 
 
@@ -337,7 +362,8 @@ def _target_view(scene: Scene, target: Target) -> TargetView:
 def _health(scene: Scene, node: str, breaker: Breaker, under: list[Target]) -> NodeHealth:
     """`under`: the targets at the node. An account works where one of its targets does."""
     board, now = scene.board, scene.now
-    last_good = max(breaker.last_good, *(board.of_target(one).last_good for one in under))
+    seen = (breaker, *map(board.of_target, under))
+    last_good = max(max(one.last_good, one.told_good) for one in seen)
     pull = _pull_of(board, node, under)
     share = breaker.share(now)
     resting = breaker.state is not BreakerState.CLOSED
@@ -351,6 +377,7 @@ def _health(scene: Scene, node: str, breaker: Breaker, under: list[Target]) -> N
         proved=last_good > _NEVER,
         last_good=_moment(last_good + scene.wall) if last_good > _NEVER else None,
         pull=None if pull is None else pull_view(pull),
+        told_by=scene.told_by(node) if resting else None,
     )
 
 

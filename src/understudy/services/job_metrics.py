@@ -35,6 +35,7 @@ class JobMetrics(Collector):
         self._accepted: dict[str, int] = {}
         self._returned: dict[str, int] = {}
         self._ended: dict[tuple[str, str], int] = {}
+        self._locked: dict[str, int] = {}
         self._failures = 0
 
     def accepted(self, feature: str) -> None:
@@ -49,6 +50,10 @@ class JobMetrics(Collector):
         """A job is over."""
         row = feature, str(status)
         self._ended[row] = self._ended.get(row, 0) + 1
+
+    def locked(self, feature: str) -> None:
+        """A job or its result could not be opened: the key that it was sealed with is missing."""
+        self._locked[feature] = self._locked.get(feature, 0) + 1
 
     def store_failed(self) -> None:
         """The store could not do what it was asked."""
@@ -78,11 +83,18 @@ class JobMetrics(Collector):
         )
         for row, count in self._ended.items():
             ended.add_metric(row, count)
+        locked = CounterMetricFamily(
+            "understudy_jobs_locked",
+            "Times that a job or its result could not be opened for want of its key.",
+            labels=("feature",),
+        )
+        for feature, count in self._locked.items():
+            locked.add_metric((feature,), count)
         failures = CounterMetricFamily(
             "understudy_store_failures", "Times that the store failed those who look after jobs."
         )
         failures.add_metric((), self._failures)
-        yield from (accepted, returned, ended, failures)
+        yield from (accepted, returned, ended, locked, failures)
 
     def _of_lines(self) -> Iterator[Metric]:
         labels = ("feature", "priority")

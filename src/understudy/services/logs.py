@@ -21,21 +21,28 @@ class Log:
 
     Args:
         stream: where lines go; standard error by default.
+        worker: of several, which one this process is.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._log = structlog.wrap_logger(
-            structlog.PrintLogger(stream or sys.stderr),
+    def __init__(self, stream: TextIO | None = None, worker: int | None = None) -> None:
+        log = structlog.wrap_logger(
+            # A line in one write: several processes may share the stream.
+            structlog.WriteLogger(stream or sys.stderr),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(),
             ],
         )
+        self._log = log if worker is None else log.bind(worker=worker)
 
     def note(self, event: str, **fields: str | float | None) -> None:
         """Something about the product itself (started, reloaded, a notice of the settings)."""
         self._log.info(event, **fields)
+
+    def warn(self, event: str, **fields: str | float | None) -> None:
+        """The same, of something that should not be."""
+        self._log.warning(event, **fields)
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """An attempt that did not end in content."""

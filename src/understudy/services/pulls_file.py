@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from understudy.policy.pulls import Node, Pull
+from understudy.policy.pulls import Node, Pull, Restored, Word
 
 __all__ = ["DamagedStateError", "can_write", "read_pulls", "state_path", "write_pulls"]
 
@@ -32,6 +32,8 @@ class _State(msgspec.Struct, kw_only=True):
 
     version: Literal[1]
     pulls: list[Pull]
+    #: Where processes share what is pulled: a pull of which this one hears later may be over.
+    restored: list[Restored] = []
 
 
 _DECODER = msgspec.json.Decoder(_State)
@@ -43,17 +45,16 @@ def state_path(config: Path) -> Path:
     return config.with_name(f"{config.stem}.state.json")
 
 
-def read_pulls(path: Path) -> list[Pull]:
-    """What was pulled when the file was written last; nothing if there is no file.
+def read_pulls(path: Path) -> list[Word]:
+    """What was pulled, and what restored, when the file was written last; nothing if there is none.
 
     Raises:
         DamagedStateError: the file is there and can't be read.
     """
     try:
         state = _DECODER.decode(path.read_bytes())
-        return [
-            msgspec.structs.replace(pull, node=Node.parse(pull.node).key) for pull in state.pulls
-        ]
+        words: list[Word] = [*state.pulls, *state.restored]
+        return [msgspec.structs.replace(word, node=Node.parse(word.node).key) for word in words]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -71,14 +72,22 @@ def can_write(path: Path) -> bool:
     return os.access(path.resolve().parent, os.W_OK | os.X_OK)
 
 
-def write_pulls(path: Path, pulls: Iterable[Pull]) -> None:
+def write_pulls(path: Path, words: Iterable[Word]) -> None:
     """Replace what the file holds; when this returns, it is on the disk.
 
     Raises:
         OSError: it could not be; a restart may find what stood there before.
     """
     place = path.resolve()
-    body = msgspec.json.format(_ENCODER.encode(_State(version=1, pulls=list(pulls))), indent=1)
+    pulls: list[Pull] = []
+    restored: list[Restored] = []
+    for word in words:
+        if isinstance(word, Pull):
+            pulls.append(word)
+        else:
+            restored.append(word)
+    state = _State(version=1, pulls=pulls, restored=restored)
+    body = msgspec.json.format(_ENCODER.encode(state), indent=1)
     handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - of a descriptor, not a path

@@ -23,6 +23,7 @@ from understudy.ports import (
     StoreLimitError,
     Written,
 )
+from understudy.store.outbox import keep_word
 from understudy.store.reading import find
 from understudy.store.rows import JOB_COLUMNS, Place, by_tenant, event_values, job_of
 from understudy.store.schema import (
@@ -206,10 +207,11 @@ def _stale(connection: Connection, lease: Lease) -> Stale:
 
 
 def _after_the_end(connection: Connection, ended: Sequence[Job], now: float) -> None:
-    """What was asked is needed no longer; the end is an event."""
+    """What was asked is needed no longer; the end is an event, and a word to who is to be told."""
     for tenant, ids in by_tenant((job.tenant, job.id) for job in ended):
         connection.execute(_DROP_REQUESTS, {"tenant_": tenant, "ids_": ids})
     connection.execute(_ADD_EVENT, [event_values(job, now) for job in ended])
+    keep_word(connection, ended, now)
 
 
 def _places(connection: Connection, some: Select[Any], terms: dict[str, Any]) -> list[Place]:

@@ -1,7 +1,8 @@
 """Drivers' exceptions become the store's.
 
 A driver's words may hold what was to be written (PostgreSQL's details quote rows, SQLAlchemy's
-texts parameters), so only codes and the names of errors are passed on.
+texts parameters), so only codes and the names of errors are passed on; but for a connection that
+could not be made, on which nothing was said yet.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from understudy.ports import (
     StoreDamagedError,
     StoreError,
     StoreFullError,
+    StoreRefusedError,
     StoreUnreachableError,
 )
 
-__all__ = ["is_lasting", "store_error"]
+__all__ = ["is_lasting", "may_heal", "store_error"]
 
 #: SQLSTATE classes and codes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _BY_SQLSTATE: Final[dict[str, type[StoreError]]] = {
     "08": StoreUnreachableError,  # connection exceptions
     "25006": StoreUnreachableError,  # read-only: a standby, or a primary that is none any more
-    "28": StoreUnreachableError,  # the login is refused
-    "3D000": StoreUnreachableError,  # there is no such database
+    "28": StoreRefusedError,  # the login is refused
+    "3D000": StoreRefusedError,  # there is no such database
     "40": StoreBusyError,  # deadlock, serialization
     "42": StoreDamagedError,  # a table or column is not as we left it; or no right to it
     "53100": StoreFullError,  # disk full
@@ -54,8 +56,26 @@ _BY_SQLITE_CODE: Final[dict[int, type[StoreError]]] = {
     sqlite3.SQLITE_NOTADB: StoreDamagedError,
 }
 
+#: Of a connection that was not made libpq gives no SQLSTATE, only words. The server's are in the
+#: language that it is set to; where that is not English, we wait for what will not come.
+_REFUSALS: Final = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "not permitted to log in",
+    "permission denied for database",
+    "does not exist",  # a role, a database, a certificate's file
+    "not currently accepting connections",
+    "does not support SSL",
+    "certificate verify failed",
+    "server certificate for",  # … does not match host name
+)
+#: What psycopg writes before them.
+_NOT_CONNECTED: Final = "connection failed: "
+
 _WORDS: Final[dict[type[StoreError], str]] = {
     StoreUnreachableError: "the store can't be reached",
+    StoreRefusedError: "the store turns us away",
     StoreBusyError: "the store is busy",
     StoreFullError: "the store has no room left",
     StoreDamagedError: "the store is damaged or no store of Understudy's",
@@ -70,11 +90,28 @@ def store_error(error: SQLAlchemyError) -> StoreError:
     if not isinstance(error, DBAPIError) or error.orig is None:
         return StoreError(f"{_WORDS[StoreError]}: {type(error).__name__}")
     origin = error.orig
+    words = str(origin)
+    if words.startswith(_NOT_CONNECTED):
+        return _no_connection(words.removeprefix(_NOT_CONNECTED))
     kind, code = _kind(origin)
     if kind is None:
         kind = StoreUnreachableError if error.connection_invalidated else StoreError
     name = type(origin).__name__ if code is None else f"{type(origin).__name__} ({code})"
     return kind(f"{_WORDS[kind]}: {name}")
+
+
+def _no_connection(words: str) -> StoreError:
+    """What the words of libpq say of why there is none."""
+    refused = any(sign in words for sign in _REFUSALS)
+    kind = StoreRefusedError if refused else StoreUnreachableError
+    return kind(f"{_WORDS[kind]}: {words.partition(chr(10))[0]}")
+
+
+def may_heal(error: StoreError) -> bool:
+    """Whether it may pass without anybody's doing anything about this program's settings."""
+    return isinstance(error, StoreUnreachableError | StoreBusyError) and not isinstance(
+        error, StoreRefusedError
+    )
 
 
 def is_lasting(error: StoreError) -> bool:

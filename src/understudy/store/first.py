@@ -33,4 +33,5 @@ def first_job(new: NewJob) -> Job:
         lease_until=None,
         finished_at=None,
         events=FIRST_EVENT,
+        webhook=new.webhook,
     )

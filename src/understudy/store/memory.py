@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from msgspec.structs import replace
@@ -16,22 +16,27 @@ from understudy.ports import (
     Accepted,
     Answer,
     Backlog,
+    Callback,
     Claimed,
     Conflict,
     Event,
     Job,
+    JobFilter,
     JobStatus,
     Known,
     Lane,
     Lease,
+    Mark,
     NewJob,
     Request,
     Stale,
     StoreLimitError,
+    Undelivered,
     Written,
     check_event,
 )
 from understudy.store.first import FIRST_EVENT, first_job
+from understudy.store.memory_outbox import MemoryOutbox
 from understudy.store.turns import Turns
 
 __all__ = ["MemoryStore"]
@@ -78,12 +83,14 @@ class _Kept:
 
 
 class MemoryStore:
-    """A `JobStore` of one process. No method waits, so each is one step."""
+    """A `Store` of one process. No method waits, so each is one step."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._by_key: dict[tuple[str, str, str], _Kept] = {}
         self._turns = {priority: Turns() for priority in PRIORITIES}
+        self._marks: dict[str, Mark] = {}
+        self._outbox = MemoryOutbox()
 
     async def accept(self, new: NewJob) -> Acceptance:
         """As the port says."""
@@ -185,7 +192,7 @@ class MemoryStore:
                 return Written()
             return held
         held.answer = answer
-        held.end(ending, now)
+        self._end(held, ending, now)
         return Written()
 
     async def append(self, lease: Lease, *, kind: str, data: bytes, now: float) -> Written | Stale:
@@ -212,14 +219,14 @@ class MemoryStore:
         if kept is None:
             return None
         if kept.job.status not in TERMINAL:
-            kept.end(JobStatus.CANCELLED, now)
+            self._end(kept, JobStatus.CANCELLED, now)
         return kept.job
 
     async def expire(self, *, limit: int, now: float) -> list[Job]:
         """As the port says."""
         due = self._queued(lambda job: job.expires_at <= now)[:limit]
         for kept in due:
-            kept.end(JobStatus.EXPIRED, now)
+            self._end(kept, JobStatus.EXPIRED, now)
         return [kept.job for kept in due]
 
     async def reap(self, *, limit: int, now: float) -> list[Job]:
@@ -244,8 +251,59 @@ class MemoryStore:
                 del self._by_key[kept.job.tenant, kept.job.caller, kept.key_digest]
         return len(old[:limit])
 
+    async def list_jobs(
+        self, wanted: JobFilter, *, limit: int, after: tuple[float, str, str] | None = None
+    ) -> list[Job]:
+        """As the port says."""
+        newest_first = not wanted.oldest_first
+        found = sorted(
+            (kept.job for kept in self._kept.values() if _is_like(kept.job, wanted)),
+            key=_accepted,
+            reverse=newest_first,
+        )
+        if after is not None:
+            found = [
+                job
+                for job in found
+                if (_accepted(job) < after if newest_first else _accepted(job) > after)
+            ]
+        return found[:limit]
+
+    async def claim_callbacks(
+        self, webhook: str, *, limit: int, lease: float, now: float
+    ) -> list[Callback]:
+        """As the port says."""
+        return self._outbox.claim(webhook, limit, now + lease, now)
+
+    async def settle_callback(self, callback: Callback, *, again_at: float | None) -> None:
+        """As the port says."""
+        self._outbox.settle(callback, again_at)
+
+    async def undelivered(self) -> list[Undelivered]:
+        """As the port says."""
+        return self._outbox.undelivered()
+
+    async def drop_callbacks(self, *, ended_before: float, limit: int) -> list[Callback]:
+        """As the port says."""
+        return self._outbox.drop(ended_before, limit)
+
+    async def marks(self) -> list[Mark]:
+        """As the port says."""
+        return [self._marks[node] for node in sorted(self._marks)]
+
+    async def mark(self, marks: Sequence[Mark]) -> None:
+        """As the port says."""
+        for mark in marks:
+            kept = self._marks.get(mark.node)
+            if kept is None or mark.at > kept.at:
+                self._marks[mark.node] = mark
+
     async def close(self) -> None:
         """As the port says."""
+
+    def _end(self, kept: _Kept, status: JobStatus, now: float) -> None:
+        kept.end(status, now)
+        self._outbox.keep_word(kept.job, now)
 
     def _queued(self, wanted: Callable[[Job], bool]) -> list[_Kept]:
         """Queued jobs, those that expire first before the others."""
@@ -280,6 +338,19 @@ def _claim(kept: _Kept, worker: str, until: float, now: float) -> Claimed:
     if kept.request is None:
         raise AssertionError("a queued job has its request")
     return Claimed(kept.job, kept.request)
+
+
+def _accepted(job: Job) -> tuple[float, str, str]:
+    return job.created_at, job.tenant, job.id
+
+
+def _is_like(job: Job, wanted: JobFilter) -> bool:
+    return (
+        wanted.job_id in {None, job.id}
+        and wanted.tenant in {None, job.tenant}
+        and wanted.feature in {None, job.feature}
+        and (not wanted.statuses or job.status in wanted.statuses)
+    )
 
 
 def _is_left(job: Job, now: float) -> bool:

@@ -16,7 +16,7 @@ from understudy.ports import StoreNewerError
 from understudy.store.faults import store_error
 from understudy.store.schema import VERSION_TABLE
 
-__all__ = ["migrate"]
+__all__ = ["is_migrated", "migrate"]
 
 #: Of the lock that one of several processes migrates under; any number that is ours.
 _LOCK: Final = int.from_bytes(b"understu", "big")
@@ -39,13 +39,38 @@ def migrate(engine: Engine) -> None:
         raise store_error(error) from None
 
 
+def is_migrated(engine: Engine) -> bool:
+    """Whether nothing is missing.
+
+    Raises:
+        StoreNewerError: the store is at a revision that this program does not know.
+        StoreError: the engine failed.
+    """
+    try:
+        with engine.connect() as connection:
+            script, _ = _script(connection)
+            return _standing(connection, script) == script.get_current_head()
+    except SQLAlchemyError as error:
+        raise store_error(error) from None
+
+
 def _upgrade(connection: Connection) -> None:
+    script, config = _script(connection)
+    if _standing(connection, script) != script.get_current_head():
+        command.upgrade(config, "head")
+
+
+def _script(connection: Connection) -> tuple[ScriptDirectory, Config]:
     config = Config()
     # A % would begin an interpolation.
     folder = str(Path(__file__).with_name("migrations")).replace("%", "%%")
     config.set_main_option("script_location", folder)
     config.attributes["connection"] = connection
-    script = ScriptDirectory.from_config(config)
+    return ScriptDirectory.from_config(config), config
+
+
+def _standing(connection: Connection, script: ScriptDirectory) -> str | None:
+    """The revision that the tables are at; None: there are none."""
     known = {revision.revision for revision in script.walk_revisions()}
     standing = MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
@@ -55,5 +80,4 @@ def _upgrade(connection: Connection) -> None:
             f"the store's schema is at {standing}, this program's at "
             f"{script.get_current_head()}: a newer Understudy has been here"
         )
-    if standing != script.get_current_head():
-        command.upgrade(config, "head")
+    return standing

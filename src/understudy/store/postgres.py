@@ -16,7 +16,7 @@ from sqlalchemy import Engine, QueuePool, create_engine
 
 from understudy.core.store_place import PostgresPlace
 
-__all__ = ["BoundedConnection", "open_engine"]
+__all__ = ["BoundedConnection", "open_engine", "parameters_of"]
 
 #: psycopg's own: how often a wait looks up.
 _LOOK: Final = 0.1
@@ -66,8 +66,10 @@ def _bounded(gen: PQGen[_T], patience: float) -> PQGen[_T]:
         return value
 
 
-def open_engine(place: PostgresPlace, *, connections: int, patience: float) -> Engine:
-    """An engine with so many connections, made when they are needed and checked before each use."""
+def parameters_of(place: PostgresPlace, patience: float) -> dict[str, Any]:
+    """What libpq and the server are told of a connection on which no answer takes longer than
+    `patience` seconds (https://www.postgresql.org/docs/current/libpq-connect.html).
+    """
     milliseconds = round(patience * 1000)
     parameters: dict[str, Any] = {
         "dbname": place.database,
@@ -84,7 +86,12 @@ def open_engine(place: PostgresPlace, *, connections: int, patience: float) -> E
         ),
         **dict(place.options),
     }
-    given = {name: value for name, value in parameters.items() if value is not None}
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def open_engine(place: PostgresPlace, *, connections: int, patience: float) -> Engine:
+    """An engine with so many connections, made when they are needed and checked before each use."""
+    given = parameters_of(place, patience)
 
     def connect() -> BoundedConnection:
         connection = BoundedConnection.connect("", **given)

@@ -32,8 +32,10 @@ __all__ = [
     "IS_RUNNING",
     "METADATA",
     "VERSION_TABLE",
+    "callbacks",
     "events",
     "jobs",
+    "pulls",
     "requests",
     "results",
 ]
@@ -77,6 +79,7 @@ jobs: Final = Table(
     Column("lease_until", Double),
     Column("finished_at", Double),
     Column("events", Integer, nullable=False),
+    Column("webhook", _NAME),
     PrimaryKeyConstraint("tenant", "id", name="understudy_jobs_pk"),
     CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'expired', 'cancelled')",
@@ -130,6 +133,8 @@ Index(
     sqlite_where=HAS_ENDED,
     postgresql_where=HAS_ENDED,
 )
+# For people who look through jobs.
+Index("understudy_jobs_accepted", jobs.c.created_at, jobs.c.tenant, jobs.c.id)
 
 requests: Final = Table(
     "understudy_job_requests",
@@ -182,4 +187,35 @@ events: Final = Table(
         name="understudy_job_events_job",
         ondelete="CASCADE",
     ),
+)
+
+# Words that are still to be said. They may outlive their jobs, so they do not refer to them.
+callbacks: Final = Table(
+    "understudy_callbacks",
+    METADATA,
+    Column("tenant", _NAME, nullable=False),
+    Column("job_id", _NAME, nullable=False),
+    Column("webhook", _NAME, nullable=False),
+    Column("feature", _NAME, nullable=False),
+    Column("status", _NAME, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Also the end of the lease of whoever says it now.
+    Column("due_at", Double, nullable=False),
+    # A job ends once.
+    PrimaryKeyConstraint("tenant", "job_id", name="understudy_callbacks_pk"),
+)
+
+Index("understudy_callbacks_due", callbacks.c.webhook, callbacks.c.due_at)
+
+pulls: Final = Table(
+    "understudy_pulls",
+    METADATA,
+    Column("node", _NAME, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("by", _NAME, nullable=False),
+    # NULL: it is back.
+    Column("reason", _NAME),
+    PrimaryKeyConstraint("node", name="understudy_pulls_pk"),
 )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
 
 from understudy.core.store_place import PostgresPlace, SqlitePlace
-from understudy.ports import StoreBusyError, StoreLockedError
+from understudy.ports import StoreBusyError, StoreError, StoreLockedError
 from understudy.store import sqlite
+from understudy.store.faults import may_heal
 from understudy.store.lock_file import LockFile
-from understudy.store.migrate import migrate
+from understudy.store.migrate import is_migrated, migrate
 from understudy.store.sql_store import SqlStore
-from understudy.store.writers import Writers
+from understudy.store.writers import Rank, Writers
 
 __all__ = ["open_sql_store"]
 
@@ -26,7 +28,9 @@ _MIGRATION_PATIENCE: Final = 120.0
 _CONNECTIONS: Final = 2
 
 
-async def open_sql_store(place: SqlitePlace | PostgresPlace, patience: float) -> SqlStore:
+async def open_sql_store(
+    place: SqlitePlace | PostgresPlace, patience: float, *, early: bool
+) -> SqlStore:
     """The store there, ready: see `understudy.store.opening.open_store`.
 
     Raises:
@@ -34,7 +38,7 @@ async def open_sql_store(place: SqlitePlace | PostgresPlace, patience: float) ->
     """
     if isinstance(place, SqlitePlace):
         return await _open_sqlite(Path(place.path), patience)
-    return await _open_postgres(place, patience)
+    return await _open_postgres(place, patience, early=early)
 
 
 async def _open_sqlite(path: Path, patience: float) -> SqlStore:
@@ -60,19 +64,37 @@ def _prepare_sqlite(engine: Engine, path: Path) -> None:
         raise
 
 
-async def _open_postgres(place: PostgresPlace, patience: float) -> SqlStore:
+async def _open_postgres(place: PostgresPlace, patience: float, *, early: bool) -> SqlStore:
     # Only where it is used: the driver brings a library of its own.
     from understudy.store import postgres  # noqa: PLC0415
 
-    patient = postgres.open_engine(place, connections=1, patience=_MIGRATION_PATIENCE)
-    try:
-        await asyncio.to_thread(migrate, patient)
-    finally:
-        await asyncio.to_thread(patient.dispose)
+    def prepare(engine: Engine) -> None:
+        if is_migrated(engine):
+            return
+        patient = postgres.open_engine(place, connections=1, patience=_MIGRATION_PATIENCE)
+        try:
+            migrate(patient)
+        finally:
+            patient.dispose()
+
     engine = postgres.open_engine(place, connections=_CONNECTIONS, patience=patience)
-    writers = Writers(engine, threads=_CONNECTIONS, patience=2 * patience)
+    started = partial(Writers, engine, threads=_CONNECTIONS, patience=2 * patience)
+    if not early:
+        try:
+            await asyncio.to_thread(prepare, engine)
+        except BaseException:
+            await asyncio.to_thread(engine.dispose)
+            raise
+        return SqlStore(started(), release=_nothing)
+    writers = started(prepare=partial(prepare, engine))
+    try:
+        await writers.alone(Rank.MANY_JOBS, _nothing)
+    except StoreError as error:
+        if not may_heal(error):
+            await writers.close()
+            raise
     return SqlStore(writers, release=_nothing)
 
 
-def _nothing() -> None:
-    """There is nothing to let go of."""
+def _nothing(*_: object) -> None:
+    """There is nothing to let go of, nothing to ask."""

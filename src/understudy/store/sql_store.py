@@ -1,9 +1,9 @@
-"""A `JobStore` over SQL: the same statements on SQLite and PostgreSQL, carried out by `Writers`."""
+"""A `Store` over SQL: the same statements on SQLite and PostgreSQL, carried out by `Writers`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Literal
 
@@ -14,21 +14,27 @@ from understudy.ports import (
     Acceptance,
     Answer,
     Backlog,
+    Callback,
     Claimed,
     Event,
     Job,
+    JobFilter,
     JobStatus,
     Lane,
     Lease,
+    Mark,
     NewJob,
     Priority,
     Stale,
+    Undelivered,
     Written,
     check_event,
 )
-from understudy.store import endings, reading
+from understudy.store import endings, outbox, reading
 from understudy.store.accepting import accept_all
 from understudy.store.claiming import Claim, claim
+from understudy.store.listing import list_jobs
+from understudy.store.marks import keep_marks, list_marks
 from understudy.store.turns import Turns
 from understudy.store.writers import Rank, Writers
 
@@ -36,7 +42,7 @@ __all__ = ["SqlStore"]
 
 
 class SqlStore:
-    """Keeps jobs in a database; `release` is called when it has been let go of."""
+    """Keeps all of it in a database; `release` is called when it has been let go of."""
 
     def __init__(self, writers: Writers, release: Callable[[], None]) -> None:
         self._writers = writers
@@ -138,6 +144,45 @@ class SqlStore:
         """As the port says."""
         work = partial(endings.purge, limit=limit, finished_before=finished_before)
         return await self._writers.alone(Rank.MANY_JOBS, work)
+
+    async def list_jobs(
+        self, wanted: JobFilter, *, limit: int, after: tuple[float, str, str] | None = None
+    ) -> list[Job]:
+        """As the port says."""
+        work = partial(list_jobs, wanted=wanted, limit=limit, after=after)
+        return await self._writers.alone(Rank.MANY_JOBS, work)
+
+    async def claim_callbacks(
+        self, webhook: str, *, limit: int, lease: float, now: float
+    ) -> list[Callback]:
+        """As the port says."""
+        work = partial(
+            outbox.claim_callbacks, webhook=webhook, limit=limit, until=now + lease, now=now
+        )
+        return await self._writers.alone(Rank.CALLBACKS, work)
+
+    async def settle_callback(self, callback: Callback, *, again_at: float | None) -> None:
+        """As the port says."""
+        work = partial(outbox.settle_callback, callback=callback, again_at=again_at)
+        place = {"tenant": callback.tenant, "job_id": callback.job_id}
+        await self._writers.alone(Rank.CALLBACKS, work, **place)
+
+    async def undelivered(self) -> list[Undelivered]:
+        """As the port says."""
+        return await self._writers.alone(Rank.CALLBACKS, outbox.undelivered)
+
+    async def drop_callbacks(self, *, ended_before: float, limit: int) -> list[Callback]:
+        """As the port says."""
+        work = partial(outbox.drop_callbacks, ended_before=ended_before, limit=limit)
+        return await self._writers.alone(Rank.CALLBACKS, work)
+
+    async def marks(self) -> list[Mark]:
+        """As the port says."""
+        return await self._writers.alone(Rank.PULLS, list_marks)
+
+    async def mark(self, marks: Sequence[Mark]) -> None:
+        """As the port says."""
+        await self._writers.alone(Rank.PULLS, partial(keep_marks, marks=marks))
 
     async def close(self) -> None:
         """As the port says."""

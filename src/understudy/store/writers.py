@@ -7,7 +7,8 @@ by itself, so that nobody pays for another.
 
 Deadlocks between transactions of several processes are avoided by order: each asks for its locks
 first for keys of new jobs, sorted; then for single jobs, sorted; then for many jobs, passing over
-those that are locked. What comes later in that order never waits for what comes earlier.
+those that are locked; then for callbacks, then for pulls. What comes later in that order never
+waits for what comes earlier.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Rank(IntEnum):
     ARRIVALS = 0
     ONE_JOB = 1
     MANY_JOBS = 2
+    CALLBACKS = 3
+    PULLS = 4
 
 
 class _Task:
@@ -69,12 +72,22 @@ class _Task:
 class Writers:
     """Some threads with a connection each, and one line of tasks for them."""
 
-    def __init__(self, engine: Engine, *, threads: int, patience: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        threads: int,
+        patience: float,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         """Start; the running loop is the one that is answered.
 
-        `patience` (seconds) bounds every call, whatever the engine does.
+        `patience` (seconds) bounds every call, whatever the engine does. `prepare` is done before
+        anything else; where it fails, so does what is asked, and it is tried again with the next.
         """
         self._engine = engine
+        self._prepare = prepare
+        self._preparing = threading.Lock()
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._line: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -142,10 +155,23 @@ class Writers:
     def _run(self) -> None:
         """A thread's life."""
         while batch := self._next():
-            outcomes = self._commit(sorted(batch, key=lambda task: task.order))
+            outcomes = self._unprepared(batch) or self._commit(
+                sorted(batch, key=lambda task: task.order)
+            )
             # The loop may have ended without closing us; then nobody waits any more.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(_deliver, outcomes)
+
+    def _unprepared(self, batch: list[_Task]) -> list[_Outcome]:
+        """Prepare, unless that is done; what becomes of a batch that comes too early."""
+        with self._preparing:
+            if self._prepare is not None:
+                try:
+                    self._prepare()
+                except Exception as error:  # noqa: BLE001 - as in `_commit`
+                    return [(task, None, error) for task in batch]
+                self._prepare = None
+        return []
 
     def _next(self) -> list[_Task]:
         """What waits, as soon as something does; empty at the end."""

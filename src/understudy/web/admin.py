@@ -4,22 +4,18 @@ It is closed until the configuration has a console key, and every request to it 
 `Authorization: Bearer`. A browser sends such a header to no site of its own accord, and there are
 no cookies, so that no other page can act in an operator's name.
 
-What an operator does holds for the next choice of a target. It is written to the state file before
-it is answered; where that fails it holds all the same, and the answer says that it will be
-forgotten.
+What an operator does holds for the next choice of a target, and in every process that shares the
+store (`understudy.relay.fleet.hand`). It is written down before it is answered; where that fails it
+holds all the same, and the answer says what will not be remembered.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,13 +25,20 @@ from starlette.types import Scope as Connection
 
 from understudy.core.settings import digest_key
 from understudy.policy.pulls import Node, Pull, UnknownNodeError, find_node, nodes_of
-from understudy.services.health_view import Scene, health_view, pull_view
-from understudy.services.pulls_file import write_pulls
+from understudy.services.health_view import FleetView, Scene, health_view, pull_view
+from understudy.web.admin_jobs import job_routes
+from understudy.web.api import (
+    EXCEPTION_HANDLERS,
+    Refused,
+    answer,
+    answer_error,
+    body_of,
+    read,
+)
 from understudy.web.wire import (
     Accepted,
     Done,
     Error,
-    ErrorBody,
     PullRequest,
     RestoreRequest,
     TargetRow,
@@ -43,24 +46,10 @@ from understudy.web.wire import (
 )
 
 if TYPE_CHECKING:
+    from understudy.relay.fleet import Fleet
     from understudy.relay.relay import Relay
 
 __all__ = ["admin_app", "scene_of"]
-
-#: No request of the API needs more.
-_MOST_BYTES = 16 * 1024
-
-T = TypeVar("T")
-
-
-class _Refused(Exception):  # noqa: N818 - an answer, on its way out
-    """Answers with an error."""
-
-    def __init__(self, status: int, error: Error) -> None:
-        super().__init__(error.message)
-        self.status = status
-        self.error = error
-
 
 #: Field → what would be right.
 _REMEDIES = {
@@ -68,37 +57,31 @@ _REMEDIES = {
     "by": "write who, in 1 to 64 characters on one line",
     "slowly": "write true or false",
 }
-_FIELD = re.compile(r"at `\$\.(\w+)|field `(\w+)`")
 
 _PULL = msgspec.json.Decoder(PullRequest)
 _RESTORE = msgspec.json.Decoder(RestoreRequest)
-_ENCODER = msgspec.json.Encoder()
 
 
-def admin_app(relay: Relay, state: Path | None) -> Starlette:
-    """The operator's API, to be mounted at `understudy.web.wire.PREFIX`.
-
-    `state`: where pulls are kept; None: in memory only.
-    """
-    hand = _Hand(relay, state)
+def admin_app(relay: Relay) -> Starlette:
+    """The operator's API, to be mounted at `understudy.web.wire.PREFIX`."""
 
     async def health(request: Request) -> Response:
-        return _json(health_view(scene_of(relay)))
+        return answer(health_view(scene_of(relay)))
 
     async def targets(request: Request) -> Response:
-        return _json(_targets(relay))
+        return answer(_targets(relay))
 
     async def pull(request: Request) -> Response:
-        asked = _read(await _body(request), _PULL)
-        return _json(await hand.pull(request.path_params["node"], asked))
+        asked = read(await body_of(request), _PULL, _REMEDIES)
+        return answer(await _pull(relay, request.path_params["node"], asked))
 
     async def restore(request: Request) -> Response:
-        body = await _body(request)
-        asked = _read(body, _RESTORE) if body else RestoreRequest()
-        return _json(await hand.restore(request.path_params["node"], asked))
+        body = await body_of(request)
+        asked = read(body, _RESTORE, _REMEDIES) if body else RestoreRequest()
+        return answer(await _restore(relay, request.path_params["node"], asked))
 
     async def accept(request: Request) -> Response:
-        return _json(_accept(relay, request.path_params["model"]))
+        return answer(_accept(relay, request.path_params["model"]))
 
     return Starlette(
         routes=[
@@ -107,9 +90,10 @@ def admin_app(relay: Relay, state: Path | None) -> Starlette:
             Route("/quality/{model:path}/accept", accept, methods=["POST"]),
             Route("/targets/{node:path}/pull", pull, methods=["POST"]),
             Route("/targets/{node:path}/restore", restore, methods=["POST"]),
+            *job_routes(relay),
         ],
         middleware=[Middleware(_Door, relay=relay)],
-        exception_handlers={_Refused: _answer_refused, HTTPException: _answer_http},
+        exception_handlers=EXCEPTION_HANDLERS,
     )
 
 
@@ -127,74 +111,57 @@ def scene_of(relay: Relay) -> Scene:
         quality=relay.quality,
         causes=relay.causes(now),
         testimonies=relay.testimonies(now),
+        fleet=_fleet(relay.fleet),
+        limited=relay.limiter.limited(now),
+        told_by=relay.tidings.told_by,
     )
 
 
-class _Hand:
-    """Pulls and restores, one after the other."""
+def _fleet(fleet: Fleet) -> FleetView:
+    return FleetView(
+        process=fleet.name,
+        processes=fleet.processes,
+        leader=fleet.leader,
+        reachable=fleet.is_up if fleet.is_shared else None,
+    )
 
-    def __init__(self, relay: Relay, state: Path | None) -> None:
-        self._relay = relay
-        self._state = state
-        self._turn = asyncio.Lock()
 
-    async def pull(self, name: str, asked: PullRequest) -> Done:
-        """Take a node out of use."""
-        relay = self._relay
-        node = self._find(name)
-        pull = Pull(node=node.key, reason=asked.reason, by=asked.by, at=relay.now() + relay.wall)
-        relay.pulls.pull(pull)
-        relay.log.note("pulled", node=pull.node, reason=pull.reason, by=pull.by)
-        return await self._keep(pull)
+async def _pull(relay: Relay, name: str, asked: PullRequest) -> Done:
+    """Take a node out of use."""
+    pull = relay.hand.pull(_find(relay, name), asked.reason, asked.by)
+    return await _done(relay, pull)
 
-    async def restore(self, name: str, asked: RestoreRequest) -> Done:
-        """Bring a node back."""
-        relay = self._relay
-        # What has left the configuration since can still be restored.
-        node = self._pulled(name) or self._find(name)
-        pull = relay.pulls.restore(node.key)
-        if pull is None:
-            raise _Refused(409, _not_pulled(node, relay))
-        if asked.slowly:
-            for target in relay.targets():
-                if node.holds(target):
-                    # Pulled since the start, it may be new to health, which ramps what it knows.
-                    relay.board.of_target(target)
-            relay.board.ramp(node.key, relay.now())
-        relay.log.note("restored", node=pull.node, slowly=asked.slowly)
-        return await self._keep(pull)
 
-    def _find(self, name: str) -> Node:
-        try:
-            return find_node(name, self._relay.targets())
-        except UnknownNodeError as error:
-            message = f"there is no `{error.name}` here; known are {', '.join(error.known)}"
-            unknown = Error(
-                code="unknown_node", message=message, field="node", known=list(error.known)
-            )
-            raise _Refused(404, unknown) from None
+async def _restore(relay: Relay, name: str, asked: RestoreRequest) -> Done:
+    """Bring a node back."""
+    # What has left the configuration since can still be restored.
+    node = _pulled(relay, name) or _find(relay, name)
+    pull = relay.hand.restore(node, slowly=asked.slowly)
+    if pull is None:
+        raise Refused(409, _not_pulled(node, relay))
+    return await _done(relay, pull)
 
-    def _pulled(self, name: str) -> Node | None:
-        try:
-            node = Node.parse(name)
-        except ValueError:
-            return None
-        return node if self._relay.pulls.at(node.key) is not None else None
 
-    async def _keep(self, pull: Pull) -> Done:
-        """Write down what is pulled now, beside the loop: the disk may be slow."""
-        view = pull_view(pull)
-        if self._state is None:
-            return Done(pull=view, kept=False, warning="nothing is kept here beyond a restart")
-        async with self._turn:
-            try:
-                await asyncio.to_thread(write_pulls, self._state, list(self._relay.pulls))
-            except OSError as error:
-                reason = error.strerror or type(error).__name__
-                warning = f"done, but a restart will forget it: {self._state}: {reason}"
-                self._relay.log.note("state not written", text=warning)
-                return Done(pull=view, kept=False, warning=warning)
-        return Done(pull=view, kept=True)
+async def _done(relay: Relay, pull: Pull) -> Done:
+    kept, warning = await relay.hand.kept()
+    return Done(pull=pull_view(pull), kept=kept, warning=warning)
+
+
+def _find(relay: Relay, name: str) -> Node:
+    try:
+        return find_node(name, relay.targets())
+    except UnknownNodeError as error:
+        message = f"there is no `{error.name}` here; known are {', '.join(error.known)}"
+        unknown = Error(code="unknown_node", message=message, field="node", known=list(error.known))
+        raise Refused(404, unknown) from None
+
+
+def _pulled(relay: Relay, name: str) -> Node | None:
+    try:
+        node = Node.parse(name)
+    except ValueError:
+        return None
+    return node if relay.pulls.at(node.key) is not None else None
 
 
 def _not_pulled(node: Node, relay: Relay) -> Error:
@@ -211,14 +178,13 @@ def _not_pulled(node: Node, relay: Relay) -> Error:
 
 def _accept(relay: Relay, model: str) -> Accepted:
     """The answers of a model are as they should be: its doubts are dropped."""
-    reason = relay.quality.doubted.get(model)
-    if reason is None or not relay.quality.accept(model, relay.now()):
+    reason = relay.hand.accept(model)
+    if reason is None:
         known = sorted(relay.quality.doubted)
         message = f"the answers of `{model}` are not in doubt"
         if known:
             message += f"; those of {', '.join(f'`{name}`' for name in known)} are"
-        raise _Refused(409, Error(code="not_doubted", message=message, field="model", known=known))
-    relay.log.note("answers accepted", model=model, reason=reason)
+        raise Refused(409, Error(code="not_doubted", message=message, field="model", known=known))
     return Accepted(model=model, reason=reason)
 
 
@@ -247,35 +213,6 @@ def _targets(relay: Relay) -> Targets:
     )
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            message = f"the body is larger than {_MOST_BYTES} bytes"
-            raise _Refused(413, Error(code="request_too_large", message=message))
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and kind != "application/json":
-        message = "the body is not `content-type: application/json`"
-        raise _Refused(415, Error(code="not_json", message=message))
-    return bytes(body)
-
-
-def _read(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        found = _FIELD.search(str(error))
-        field = (found[1] or found[2]) if found is not None else None
-        wrong = str(error).partition(" - at ")[0]
-        remedy = _REMEDIES.get(field or "", "see docs/operations.md")
-        message = f"{field}: {wrong}; {remedy}" if field is not None else wrong
-        raise _Refused(400, Error(code="invalid_field", message=message, field=field)) from None
-    except msgspec.DecodeError as error:
-        message = f"the body is not JSON: {error}"
-        raise _Refused(400, Error(code="not_json", message=message)) from None
-
-
 class _Door:
     """Lets in whoever presents the console key."""
 
@@ -292,38 +229,15 @@ class _Door:
         console = self._relay.runtime.settings.console
         if console is None:
             message = "closed: set `web.console_key` in the configuration to open it"
-            return _error(404, Error(code="console_closed", message=message))
+            return answer_error(404, Error(code="console_closed", message=message))
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         presented = digest_key(key.strip()) if scheme.lower() == "bearer" else ""
         if hmac.compare_digest(presented, console.key_digest):
             return None
         message = "this is not the console key" if presented else _NO_KEY
-        refused = _error(401, Error(code="invalid_console_key", message=message))
+        refused = answer_error(401, Error(code="invalid_console_key", message=message))
         refused.headers["www-authenticate"] = 'Bearer realm="understudy console"'
         return refused
 
 
 _NO_KEY = "present the console key as `Authorization: Bearer …`"
-
-
-async def _answer_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, _Refused)  # noqa: S101 - registered for it alone
-    return _error(error.status, error.error)
-
-
-async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    response = _error(
-        error.status_code,
-        Error(code="not_found" if error.status_code == 404 else "refused", message=error.detail),
-    )
-    response.headers.update(error.headers or {})
-    return response
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(_ENCODER.encode(value), status, media_type="application/json")
-
-
-def _error(status: int, error: Error) -> Response:
-    return _json(ErrorBody(error=error), status)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from understudy.core.settings import Secret
 from understudy.services.health_view import HealthView
 from understudy.web.wire import PREFIX, Done, ErrorBody, PullRequest, RestoreRequest
+from understudy.web.wire_jobs import Cancelled, CancelRequest, JobDetail, JobsPage, Lanes
 
 __all__ = ["AdminClient", "AdminError", "RefusedError"]
 
@@ -68,6 +70,29 @@ class AdminClient:
         path = f"/targets/{_spelled(node)}/restore"
         return self._decode(self._call("POST", path, asked), Done)
 
+    def jobs(self, **asked: str | None) -> JobsPage:
+        """Some jobs: by `feature`, `tenant`, `status`, `order`, `limit`, `after`."""
+        return self._decode(self._call("GET", f"/jobs{_query(asked)}"), JobsPage)
+
+    def lanes(self, *, feature: str | None, tenant: str | None) -> Lanes:
+        """What waits and runs, and why."""
+        asked = _query({"feature": feature, "tenant": tenant})
+        return self._decode(self._call("GET", f"/jobs/lanes{asked}"), Lanes)
+
+    def job(self, job_id: str, tenant: str | None) -> JobDetail:
+        """One job, with all that has happened to it."""
+        path = f"/jobs/{quote(job_id, safe='')}{_query({'tenant': tenant})}"
+        return self._decode(self._call("GET", path), JobDetail)
+
+    def cancel_job(self, job_id: str, tenant: str | None) -> JobDetail:
+        """End a job, if it has not ended."""
+        path = f"/jobs/{quote(job_id, safe='')}/cancel{_query({'tenant': tenant})}"
+        return self._decode(self._call("POST", path), JobDetail)
+
+    def cancel_jobs(self, asked: CancelRequest) -> Cancelled:
+        """End some jobs; again, while there are more."""
+        return self._decode(self._call("POST", "/jobs/cancel", asked), Cancelled)
+
     def _call(self, method: str, path: str, asked: msgspec.Struct | None = None) -> bytes:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
@@ -106,6 +131,11 @@ class AdminClient:
             raise AdminError(
                 f"what answers at {self.url} is not the web listener of this Understudy"
             ) from None
+
+
+def _query(asked: Mapping[str, str | None]) -> str:
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _spelled(node: str) -> str:

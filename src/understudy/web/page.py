@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -67,11 +66,8 @@ class RequestRow(msgspec.Struct, frozen=True):
     attempts: list[str]
 
 
-def page_app(relay: Relay, state: Path | None = None) -> Starlette:
-    """The web listener's application.
-
-    `state`: where what operators have pulled is kept; None: in memory only.
-    """
+def page_app(relay: Relay) -> Starlette:
+    """The web listener's application."""
     pages = Environment(
         loader=PackageLoader("understudy.web"),
         autoescape=select_autoescape(),
@@ -93,7 +89,7 @@ def page_app(relay: Relay, state: Path | None = None) -> Starlette:
     return Starlette(
         routes=[
             Route("/", index, methods=["GET", "HEAD"]),
-            Mount(PREFIX, app=admin_app(relay, state)),
+            Mount(PREFIX, app=admin_app(relay)),
         ],
         middleware=[Middleware(_SafeHeaders)],
     )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from understudy.core.allotment import Limited
 from understudy.services.health_view import (
     CauseView,
     FeatureView,
+    FleetView,
     HealthView,
     NodeHealth,
     State,
@@ -19,6 +21,7 @@ from understudy.services.health_view import (
     TestimonyView,
 )
 from understudy.services.limits_view import LimitsView
+from understudy.web.text import columns, cut, plain, span
 
 __all__ = ["status_lines"]
 
@@ -56,14 +59,29 @@ def status_lines(
     paint = _Paint(colour=colour)
     network = health.network
     head = f"{url}  {health.at}  {network.serving} of {network.targets} targets serve"
-    lines = [paint(_cut(_plain(head), width), _BOLD), ""]
+    lines = [paint(cut(plain(head), width), _BOLD), *_fleet(health.fleet, width, paint), ""]
     lines += _features(health.features, width, paint)
     lines += ["", *_tree(health, width, paint)]
     for cause in health.causes:
-        lines += ["", *(_cut(line, width) for line in _cause(cause))]
+        lines += ["", *(cut(line, width) for line in _cause(cause))]
+    if health.limited:
+        lines += ["", *(cut(_limited(one), width) for one in health.limited)]
     if health.testimonies:
-        lines += ["", *(_cut(_testimony(said), width) for said in health.testimonies)]
+        lines += ["", *(cut(_testimony(said), width) for said in health.testimonies)]
     return lines
+
+
+def _fleet(fleet: FleetView, width: int | None, paint: _Paint) -> Iterator[str]:
+    """Who serves together; nothing where one is alone."""
+    if fleet.reachable is None:
+        return
+    count = f"{fleet.processes} process{'es' if fleet.processes > 1 else ''}"
+    if fleet.reachable:
+        leads = f"{fleet.leader} leads" if fleet.leader is not None else "nobody leads"
+        yield cut(plain(f"{count}, {leads}; this is {fleet.process}"), width)
+    else:
+        words = f"PostgreSQL can't be reached: {count} at last, each decides by itself"
+        yield paint(cut(plain(words), width), _BAD)
 
 
 def _features(features: Sequence[FeatureView], width: int | None, paint: _Paint) -> list[str]:
@@ -77,7 +95,7 @@ def _features(features: Sequence[FeatureView], width: int | None, paint: _Paint)
             words, code = by, _COLOURS[State.CLOSED]
         else:
             words, code = f"{by}, not the first choice ({feature.tier})", "33"
-        line = _cut(f"{feature.name:<{longest}}  {_plain(words)}", width)
+        line = cut(f"{feature.name:<{longest}}  {plain(words)}", width)
         lines.append(paint(line, code))
     return lines
 
@@ -88,12 +106,8 @@ def _tree(health: HealthView, width: int | None, paint: _Paint) -> list[str]:
     for name, node, target in _nodes(health):
         rows.append(_row(name, node, target, health.at))
         codes.append(_COLOURS[node.state])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines: list[str] = []
-    for row, code in zip(rows, codes, strict=True):
-        padded = [cell.ljust(size) for cell, size in zip(row, widths, strict=True)]
-        lines.append(paint(_cut("  ".join(padded).rstrip(), width), code))
-    return lines
+    lines = zip(columns(rows), codes, strict=True)
+    return [paint(cut(line, width), code) for line, code in lines]
 
 
 def _nodes(health: HealthView) -> Iterator[tuple[str, NodeHealth, TargetView | None]]:
@@ -102,7 +116,7 @@ def _nodes(health: HealthView) -> Iterator[tuple[str, NodeHealth, TargetView | N
         for account in provider.accounts:
             yield f"  {account.node}", account.health, None
             for target in account.targets:
-                yield f"    {_plain(target.node)}", target.health, target
+                yield f"    {plain(target.node)}", target.health, target
 
 
 def _row(name: str, node: NodeHealth, target: TargetView | None, now: str) -> tuple[str, ...]:
@@ -113,8 +127,8 @@ def _row(name: str, node: NodeHealth, target: TargetView | None, now: str) -> tu
         f"{node.score:.1f}{suspicion}",
         f"{node.share:.0%}",
         "never" if node.last_good is None else _ago(now, node.last_good),
-        "" if node.next_try_in is None else _span(node.next_try_in),
-        _span(target.next_probe_in) if target and target.next_probe_in is not None else "",
+        "" if node.next_try_in is None else span(node.next_try_in),
+        span(target.next_probe_in) if target and target.next_probe_in is not None else "",
         f"{target.retries.retries}/{target.retries.first_attempts}" if target else "",
         _at_once(target.limits) if target else "",
         _left(target.limits) if target else "",
@@ -139,51 +153,45 @@ def _left(limits: LimitsView) -> str:
 
 def _why(node: NodeHealth, target: TargetView | None) -> str:
     if node.pull is not None:
-        return _plain(f"pulled by {node.pull.by}: {node.pull.reason}")
+        return plain(f"pulled by {node.pull.by}: {node.pull.reason}")
     if node.fault is not None:
         fault = node.fault
         words = [fault.kind, str(fault.status or ""), fault.code or ""]
         told = " ".join(word for word in words if word)
-        return _plain(f"{told}: {fault.message}" if fault.message else told)
-    return _plain(target.obstacle or "") if target is not None else ""
+        if fault.message:
+            told = f"{told}: {fault.message}"
+        return plain(told if node.told_by is None else f"{told} (told by {node.told_by})")
+    return plain(target.obstacle or "") if target is not None else ""
 
 
 def _cause(cause: CauseView) -> Iterator[str]:
     at = f" at {cause.node}" if cause.node else ""
     about = f", tenant {cause.about}" if cause.about else ""
-    yield _plain(f"CAUSE  {cause.kind}{at}{about} ({cause.share:.0%})")
+    yield plain(f"CAUSE  {cause.kind}{at}{about} ({cause.share:.0%})")
     for evidence in cause.evidence_for:
-        yield _plain(f"  + {evidence}")
+        yield plain(f"  + {evidence}")
     for evidence in cause.evidence_against:
-        yield _plain(f"  - {evidence}")
+        yield plain(f"  - {evidence}")
+
+
+def _limited(one: Limited) -> str:
+    left = [
+        f"{count} {noun} left"
+        for noun, count in (("requests", one.requests_left), ("tokens", one.tokens_left))
+        if count is not None
+    ]
+    told = ", ".join([*left, f"{one.under_way} under way"])
+    who = one.key.replace(":", " ", 1)
+    return plain(f"LIMIT  {who}: refused for {one.limit} {span(one.ago)} ago ({told})")
 
 
 def _testimony(said: TestimonyView) -> str:
-    return _plain(f"PAGE   {said.provider}: {said.words} ({said.source}, {_span(said.age)} ago)")
+    return plain(f"PAGE   {said.provider}: {said.words} ({said.source}, {span(said.age)} ago)")
 
 
 def _ago(now: str, then: str) -> str:
-    return f"{_span((_moment(now) - _moment(then)).total_seconds())} ago"
+    return f"{span((_moment(now) - _moment(then)).total_seconds())} ago"
 
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _span(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 7200:
-        return f"{whole // 60} min"
-    return f"{whole // 3600} h"
-
-
-def _plain(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "�" for sign in text)
-
-
-def _cut(text: str, width: int | None) -> str:
-    if width is None or len(text) <= width:
-        return text
-    return text[: max(0, width - 1)] + "…"

@@ -40,7 +40,8 @@ class Done(msgspec.Struct, kw_only=True):
     """What a pull or a restore was about."""
 
     pull: PullView
-    #: It survives a restart. If not, `warning` says why.
+    #: It survives a restart. If not, or where other processes have not heard of it yet, `warning`
+    #: says why.
     kept: bool
     warning: str | None = None
 

@@ -50,8 +50,84 @@ OPENAI_ACCOUNTS = 'accounts: {main: {api_key: "${KEY}"}}'
 TENANT = "acme: {providers: [openai]}"
 DIGEST = "sha256:" + "ab" * 32
 
+SEAL, WHSEC = "a" * 43, "whsec_" + "b" * 32
+
+
+def jobs(text: str) -> str:
+    return f"{WEB}\njobs: {{{text}}}"
+
+
+def hook(text: str) -> str:
+    return jobs(f"webhooks: {{product: {{{text}}}}}")
+
+
 # (what is replaced, by what, path of the fault, a part of the problem, a part of the remedy)
 BAD = [
+    # Jobs
+    (WEB, jobs("keep: 1h"), "jobs.keep", "unknown key", "did you mean `kept`"),
+    (WEB, jobs("kept: 0s"), "jobs.kept", "is zero", "longer than zero"),
+    (WEB, jobs("encryption_key: not!base64"), "jobs.encryption_key", "not base64", "keys encrypt"),
+    (WEB, jobs("encryption_key: aaaa"), "jobs.encryption_key", "3 bytes, not of 32", "keys encry"),
+    (WEB, jobs('earlier_keys: [""]'), "jobs.earlier_keys[0]", "0 bytes", "keys encryption"),
+    (WEB, jobs(f"earlier_keys: {SEAL}"), "jobs.earlier_keys", "is a text", "a list of keys"),
+    (WEB, hook(f"secret: {WHSEC}"), "jobs.webhooks.product", "has no `url`", "add `url:`"),
+    (WEB, hook("url: 'https://a.b/c'"), "jobs.webhooks.product", "has no `secret`", "add `secret"),
+    (
+        WEB,
+        hook(f"url: 'http://a.b/c', secret: {WHSEC}"),
+        "jobs.webhooks.product.url",
+        "plain http to another machine, which would show",
+        "https://",
+    ),
+    (
+        WEB,
+        hook(f"url: 'https://u:p@a.b/c', secret: {WHSEC}"),
+        "jobs.webhooks.product.url",
+        "signed with `secret`",
+        "https://",
+    ),
+    (
+        WEB,
+        hook(f"url: 'https://a.b/c?token=t', secret: {WHSEC}"),
+        "jobs.webhooks.product.url",
+        "a query",
+        "https://",
+    ),
+    (
+        WEB,
+        hook("url: 'https://a.b/c', secret: bbbb"),
+        "jobs.webhooks.product.secret",
+        "does not begin with whsec_",
+        "keys webhook",
+    ),
+    (
+        WEB,
+        hook("url: 'https://a.b/c', secret: '${EMPTY}'"),
+        "jobs.webhooks.product.secret",
+        "(from EMPTY) is empty",
+        "keys webhook",
+    ),
+    (
+        WEB,
+        hook("url: 'https://a.b/c', secret: whsec_bbbb"),
+        "jobs.webhooks.product.secret",
+        "3 bytes, not of 24 to 64",
+        "keys webhook",
+    ),
+    (
+        WEB,
+        hook(f"url: 'https://a.b/c', secret: [{WHSEC}, whsec_*]"),
+        "jobs.webhooks.product.secret[1]",
+        "not base64",
+        "keys webhook",
+    ),
+    (
+        WEB,
+        hook("url: 'https://a.b/c', secret: []"),
+        "jobs.webhooks.product.secret",
+        "is empty",
+        "at least one",
+    ),
     # Listeners
     (LISTEN, "relay: {listen: 8080}", "relay.listen", "no host", "127.0.0.1:8080"),
     (LISTEN, "relay: {listen: ':8080'}", "relay.listen", "no host", "HOST:PORT"),
@@ -381,7 +457,7 @@ BAD = [
         "`attempts` allows one",
         "write `off`",
     ),
-    (TARGETS, f"{TARGETS}\n    hold: 5s", "features.chat.hold", "not supported yet", "`0s`"),
+    (TARGETS, f"{TARGETS}\n    hold: soon", "features.chat.hold", "duration", "`500ms`"),
     (
         TARGETS,
         f"{TARGETS}\n    defer: true",
@@ -401,6 +477,35 @@ BAD = [
     (TENANT, "acme: {providers: []}", "tenants.acme.providers", "is empty", "at least one"),
     (TENANT, "acme: {substitutes: maybe}", "tenants.acme.substitutes", "neither", "`false`"),
     (TENANT, "a b: {}", 'tenants."a b"', "can't be a name", "letters"),
+    (TENANT, "'a*': {}", 'tenants."a*"', "can't be a name", "`*` for all others"),
+    (
+        TENANT,
+        "acme: {limits: {requests_per_minute: 0}}",
+        "tenants.acme.limits.requests_per_minute",
+        "`0`",
+        "from 1 to",
+    ),
+    (
+        TENANT,
+        "acme: {limits: {request_per_minute: 5}}",
+        "tenants.acme.limits.request_per_minute",
+        "unknown key",
+        "`requests_per_minute`?",
+    ),
+    (
+        CALLER,
+        "- {name: app, key: 0123456789abcdefghij, limits: {concurrency: 1.5}}",
+        "callers[0].limits.concurrency",
+        "`1.5`",
+        "from 1 to",
+    ),
+    (
+        CALLER,
+        "- {name: app, key: 0123456789abcdefghij, limits: 5}",
+        "callers[0].limits",
+        "is a number",
+        "requests_per_minute",
+    ),
 ]
 
 

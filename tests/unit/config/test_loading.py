@@ -16,6 +16,8 @@ ENV = {
     "ANTHROPIC_API_KEY": "sk-ant-1",
     "ANTHROPIC_API_KEY_2": "sk-ant-2",
     "OPENAI_API_KEY": "sk-oai-1",
+    "UNDERSTUDY_JOBS_KEY": "a" * 43,
+    "PRODUCT_WEBHOOK_SECRET": "whsec_" + "b" * 32,
 }
 PROVIDERS = """\
 providers:
@@ -293,11 +295,10 @@ class TestVariables:
 
 LATER = {
     "providers.anthropic.domain": "    domain: gcp",
-    "features.assistant.hold": "    hold: 5s",
 }
 NOW = {
     "store": "store: sqlite:///understudy.db",
-    "features.assistant.hold": "    hold: 0s",
+    "features.assistant.hold": "    hold: 5s",
     "features.assistant.defer": "    defer: true",
 }
 

@@ -108,13 +108,18 @@ def test_no_object_takes_a_key_that_it_does_not_name():
 
 def test_every_key_of_the_agreed_file_is_known_and_described():
     agreed = """relay.listen web.listen web.console_key web.console_key_digest store
-    callers[].name callers[].key callers[].key_digest callers[].tenant providers.*.kind
+    callers[].name callers[].key callers[].key_digest callers[].tenant
+    callers[].limits.requests_per_minute callers[].limits.tokens_per_minute
+    callers[].limits.concurrency providers.*.kind
     providers.*.base_url providers.*.accounts.*.api_key providers.*.dialect
     providers.*.status_page providers.*.probes providers.*.domain features.*.title
     features.*.models features.*.targets[].use features.*.targets[].tier features.*.deadline
     features.*.first_token features.*.idle features.*.attempts features.*.continue_streams
-    features.*.hedge features.*.hold features.*.defer features.*.priority tenants.*.providers
-    tenants.*.substitutes"""
+    features.*.hedge features.*.hold features.*.defer features.*.webhook features.*.priority
+    jobs.kept jobs.encryption_key jobs.earlier_keys jobs.webhooks.*.url jobs.webhooks.*.secret
+    tenants.*.providers
+    tenants.*.substitutes tenants.*.limits.requests_per_minute
+    tenants.*.limits.tokens_per_minute tenants.*.limits.concurrency"""
     assert set(LEAVES) == set(agreed.split())
     assert all(schema["description"] for schema in KEYS.values())
 

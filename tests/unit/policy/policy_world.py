@@ -19,6 +19,7 @@ from understudy.policy.decisions import (
     Decision,
     Ended,
     Finish,
+    Hold,
     Limits,
     Queue,
     Refuse,
@@ -372,6 +373,9 @@ class Life:
                 world.budget.retry(where.key, world.now)
             case Queue(ticket, targets):
                 world.gates.enter(ticket, targets, world.now)
+            case Hold():
+                assert self.limits.hold, "kept, and nobody asked for it"
+                self._forget_promise()
             case Refuse():
                 assert not self.has_sent, "a refusal after the first content"
             case Break():

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Remedy, Scope
 from understudy.core.outcomes import RequestOutcome, Result
 from understudy.policy.breaker import BreakerState
-from understudy.policy.decisions import Break, Ended, Finish, Refuse, Start
+from understudy.policy.decisions import Break, Ended, Finish, Hold, Refuse, Start
 from understudy.policy.targets import Target
 from understudy.policy.transitions import State
 from unit.policy.policy_world import ENDED, RESTING, Life, World, fault, target
@@ -47,6 +47,7 @@ LIMITS = st.fixed_dictionaries(
         "learned": st.booleans(),
         "continues": MOSTLY,
         "hedge": st.none() | st.sampled_from([0.0, 0.5, 2.0]),
+        "hold": st.sampled_from([0.0, 0.0, 30.0, 200.0]),
     }
 )
 SOME = st.lists(st.sampled_from(TARGETS), unique=True, max_size=5)
@@ -357,7 +358,9 @@ class Requests(RuleBasedStateMachine):
     def attempts_are_bounded_and_a_second_one_runs_only_as_a_hedge(self):
         for life in self.live + self.ended:
             attempts = life.delivery.attempts
-            assert len(attempts) == len(life.starts) <= life.limits.attempts
+            times_kept = sum(isinstance(d, Hold) for d in life.decisions)
+            assert len(attempts) == len(life.starts)
+            assert len(attempts) <= life.limits.attempts * (1 + times_kept)
             if len(life.running) > 1:
                 assert life.state is State.ATTEMPTING
                 assert life.running[1].hedge

@@ -57,9 +57,16 @@ class TestDrain:
             ramp.went_well()
             begun += count
             now += 0.25
-        assert drained_in(before, ramp.first(None)) == pytest.approx(now, rel=0.15, abs=2.0)
+        told = drained_in(before, ramp.first(None), careful_from=ramp.careful_from)
+        assert told == pytest.approx(now, rel=0.15, abs=2.0)
 
-    @given(before=st.integers(0, 10**6), rate=st.floats(0.1, 100.0), most=st.floats(0.1, 1000.0))
-    def test_a_longer_line_never_takes_less(self, before, rate, most):
-        assert drained_in(before, rate, most) <= drained_in(before + 1, rate, most)
-        assert drained_in(before, rate, most) >= before / max(most, rate) - 1e-6
+    @given(
+        before=st.integers(0, 10**6),
+        rate=st.floats(0.1, 100.0),
+        careful_from=st.floats(0.1, 1000.0),
+        most=st.floats(0.1, 1000.0),
+    )
+    def test_a_longer_line_never_takes_less(self, before, rate, careful_from, most):
+        told = {"careful_from": careful_from, "most": most}
+        shorter, longer = (drained_in(n, rate, **told) for n in (before, before + 1))
+        assert before / max(most, rate) - 1e-6 <= shorter <= longer

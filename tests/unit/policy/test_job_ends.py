@@ -10,6 +10,7 @@ from understudy.policy.job_ends import (
     Back,
     End,
     follows,
+    locked,
 )
 from understudy.policy.verdict import (
     broken_off,
@@ -92,3 +93,9 @@ def test_waits_grow_and_are_spread_over_all_of_their_time():
     assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
     assert after(OUTAGE, claims=6, chance=0.0).seconds == 0.0
     assert after(OUTAGE, claims=6, chance=0.5).seconds == 30.0
+
+
+def test_what_can_not_be_opened_waits_ever_longer_and_is_no_attempt():
+    waits = [locked(claims=claims, chance=1.0).seconds for claims in (1, 2, 3, 6, 7, 2000)]
+    assert waits == [15.0, 30.0, 60.0, 480.0, 600.0, 600.0]
+    assert locked(claims=7, chance=0.0) == Back(300.0, counted=False)

@@ -190,7 +190,7 @@ def test_what_was_told_to_wait_is_not_asked(world):
 
 def test_what_an_operator_pulled_is_not_asked(world):
     world.attempt(SONNET, OUTAGE)
-    world.board.pulls.pull(Pull(node="anthropic", reason="by contract", by="ada", at=0.0))
+    world.board.pulls.take(Pull(node="anthropic", reason="by contract", by="ada", at=0.0))
     assert world.due() == []
     assert world.probing.next_at(SONNET, world.now) is None
 
@@ -233,3 +233,68 @@ def test_the_next_probe_is_announced(world):
     assert world.probing.next_at(SONNET, now) == now
     world.break_down(HAIKU)
     assert world.probing.next_at(HAIKU, now) == pytest.approx(now + 15.0)
+
+
+# -- of several processes ---------------------------------------------------------------------
+
+
+def shares(world, where, share, seconds=120):
+    """How often a target is due within so many looks, one a second, at that chance."""
+    count = 0
+    for _ in range(seconds):
+        for found, _ in world.probing.due(world.targets, world.now, share):
+            if found.key == where.key:
+                count += 1
+                world.probing.began(where, world.now)
+                world.probing.ended(where, world.now)
+        world.pass_by(1.0)
+    return count
+
+
+def test_who_does_not_lead_sends_no_probe(world):
+    world.attempt(SONNET, OUTAGE)
+    assert shares(world, SONNET, 0.0, seconds=20) == 0
+    world.break_down(SONNET)
+    world.pass_by(world.board.opens_again_in(SONNET, world.now))
+    assert shares(world, SONNET, 0.0, seconds=20) == 0
+
+
+def test_what_is_this_process_own_it_tries_itself_whoever_leads(world):
+    world.break_down(SONNET)
+    world.board.of_target(SONNET).is_ours = True
+    world.pass_by(world.board.opens_again_in(SONNET, world.now))
+    assert [found.key for found, _ in world.probing.due(world.targets, world.now, 0.0)] == [
+        SONNET.key
+    ]
+
+
+def test_what_the_leader_neglects_is_drawn_lots_for(world):
+    world.board.processes = 4
+    world.probing = Probing(world.board, lambda: 0.2, IDLE)
+    world.break_down(SONNET)
+    rest = world.board.opens_again_in(SONNET, world.now)
+    world.pass_by(rest + 29.0)
+    assert shares(world, SONNET, 0.0, seconds=1) == 0
+    assert shares(world, SONNET, 0.0, seconds=1) == 1
+
+
+def test_a_lot_that_is_lost_counts_as_a_probe_that_was_sent():
+    won, lost, draws = Probed(SONNET), Probed(SONNET), [0.99]
+    lost.probing = Probing(lost.board, lambda: draws[0], IDLE)
+    for world in (won, lost):
+        world.prove()
+        world.attempt(SONNET, OUTAGE)
+    # The budget is spent, by whomever.
+    assert shares(won, SONNET, 1.0, seconds=60) == pytest.approx(SUSPICION_BURST + 6, abs=1)
+    assert shares(lost, SONNET, 0.5, seconds=60) == 0
+    draws[0] = 0.0
+    assert shares(won, SONNET, 1.0, seconds=60) == shares(lost, SONNET, 0.5, seconds=60) == 6
+
+
+def test_after_a_lot_that_is_lost_it_rests_as_long_again(world):
+    world.break_down(SONNET)
+    rest = world.board.opens_again_in(SONNET, world.now)
+    world.pass_by(rest)
+    world.probing = Probing(world.board, lambda: 0.99, IDLE)
+    assert world.probing.due(world.targets, world.now, 0.5) == []
+    assert world.board.opens_again_in(SONNET, world.now) == pytest.approx(rest)

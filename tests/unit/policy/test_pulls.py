@@ -1,5 +1,7 @@
 """What an operator takes out of use stays out, whatever form of its name was used."""
 
+from itertools import permutations
+
 import msgspec
 import pytest
 
@@ -8,6 +10,7 @@ from understudy.policy.pulls import (
     Node,
     Pull,
     Pulls,
+    Restored,
     UnknownNodeError,
     find_node,
     nodes_of,
@@ -22,8 +25,15 @@ ANY = target("local@default/*")
 TARGETS = (MAIN, BACKUP, OPUS, GPT, ANY)
 
 
-def pull(node, reason="it invents dates"):
-    return Pull(node=node, reason=reason, by="ann", at=1_800_000_000.0)
+AT = 1_800_000_000.0
+
+
+def pull(node, reason="it invents dates", after=0.0):
+    return Pull(node=node, reason=reason, by="ann", at=AT + after)
+
+
+def back(node, after=1.0):
+    return Restored(node=node, by="ann", at=AT + after)
 
 
 FORMS = [
@@ -43,25 +53,55 @@ def test_each_form_of_a_node_takes_out_what_is_in_it_and_nothing_else(node, out)
 
 
 @pytest.mark.parametrize(("node", "out"), FORMS)
-def test_a_restore_brings_it_back_and_says_what_is_over(node, out):
+def test_a_restore_brings_it_back(node, out):
     pulls = Pulls([pull(node)])
-    assert pulls.restore(node) == pull(node)
+    assert pulls.take(back(node))
     assert all(pulls.obstacle(one) is None for one in TARGETS)
-    assert pulls.restore(node) is None
     assert not pulls
+    assert pulls.at(node) is None
 
 
 def test_a_wider_pull_is_not_ended_by_restoring_a_part():
     pulls = Pulls([pull("anthropic"), pull("anthropic@main", "no credit")])
     assert "anthropic@main: pulled by an operator: no credit" in pulls.obstacle(OPUS)
-    assert pulls.restore("anthropic@main")
+    assert pulls.take(back("anthropic@main"))
     assert "anthropic: pulled by an operator" in pulls.obstacle(OPUS)
 
 
-def test_a_second_pull_of_a_node_has_the_last_word():
-    pulls = Pulls([pull("openai")])
-    pulls.pull(pull("openai", "a contract"))
+WORDS = [pull("openai"), back("openai", 1.0), pull("openai", "a contract", 2.0)]
+
+
+@pytest.mark.parametrize("order", list(permutations(WORDS)))
+def test_the_latest_word_on_a_node_holds_in_whatever_order_they_come(order):
+    pulls = Pulls(order)
     assert [held.reason for held in pulls] == ["a contract"]
+    assert pulls.words() == [WORDS[-1]]
+
+
+def test_a_word_that_is_known_is_no_news_nor_is_one_as_late():
+    pulls = Pulls([pull("openai")])
+    assert not pulls.take(pull("openai"))
+    assert not pulls.take(back("openai", after=0.0))
+    assert pulls.take(back("openai"))
+    assert pulls.words() == [back("openai")]
+
+
+def test_of_words_as_late_as_each_other_the_settled_one_holds():
+    pulls = Pulls([pull("openai")])
+    assert pulls.take(back("openai", after=0.0), settled=True)
+    assert not pulls
+    assert not pulls.take(back("openai", after=0.0), settled=True)
+    assert not pulls.take(pull("openai", after=-1.0), settled=True)
+
+
+@pytest.mark.parametrize("clock", [-3600.0, 0.0, 3600.0])
+def test_an_operators_word_is_later_than_what_is_known_whatever_the_clock_says(clock):
+    pulls = Pulls([pull("openai")])
+    moment = pulls.later("openai", AT + clock)
+    assert pulls.take(Restored(node="openai", by="bob", at=moment))
+    assert not pulls
+    assert pulls.later("openai", AT + clock) > moment or clock > 0.0
+    assert pulls.later("anthropic", AT + clock) == AT + clock
 
 
 def test_a_model_that_callers_name_can_be_pulled():
@@ -75,7 +115,7 @@ def test_pulls_may_change_while_they_are_looked_through():
     seen = []
     for held in pulls:
         seen.append(held.node)
-        pulls.restore("anthropic")
+        pulls.take(back("anthropic"))
     assert seen == ["openai", "anthropic"]
 
 
@@ -87,14 +127,14 @@ class TestHealth:
         return World()
 
     def test_a_sound_target_that_is_pulled_is_passed_over(self, world):
-        world.board.pulls.pull(pull("anthropic"))
+        world.board.pulls.take(pull("anthropic"))
         assert world.board.obstacle(MAIN, NOW) == (
             "anthropic: pulled by an operator: it invents dates"
         )
         assert world.board.obstacle(GPT, NOW) is None
 
     def test_it_is_not_tried_when_nothing_else_is_left(self, world):
-        world.board.pulls.pull(pull("anthropic"))
+        world.board.pulls.take(pull("anthropic"))
         assert world.board.recourse(MAIN, NOW) is Recourse.OUT
 
 

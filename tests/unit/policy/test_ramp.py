@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from understudy.core.quota import Level, Unit
 from understudy.policy.ramp import (
+    CAREFUL_SECONDS,
     DOUBLING_SECONDS,
     FORGET_SECONDS,
     HEADROOM_SHARE,
     LEAST_RATE,
+    LESSON_SECONDS,
     UNKNOWN_BEARS,
     Ramp,
-    at_once,
+    is_low,
     told_rate,
 )
 
@@ -40,7 +42,7 @@ class TestStart:
 
     @pytest.mark.parametrize(
         ("told", "rate"),
-        [(None, UNKNOWN_BEARS / 10), (10.0, 1.0), (1.0, LEAST_RATE), (1e5, UNKNOWN_BEARS / 10)],
+        [(None, UNKNOWN_BEARS / 10), (5.0, 0.5), (0.1, LEAST_RATE), (1e5, UNKNOWN_BEARS / 10)],
     )
     def test_it_starts_at_a_tenth_of_what_the_target_bears(self, told, rate):
         ramp = Ramp()
@@ -61,6 +63,12 @@ class TestStart:
         ramp.allowed(PLENTY, 0.0, None, 0.0)
         assert ramp.rate == pytest.approx(5.0)
 
+    def test_a_target_that_serves_little_is_asked_for_little(self):
+        ramp = Ramp()
+        ramp.served(1.5, 0.25)
+        ramp.allowed(PLENTY, 0.0, None, 0.0)
+        assert ramp.rate == pytest.approx(0.15)
+
 
 class TestGrowth:
     def test_it_doubles_in_half_a_minute_of_going_well(self):
@@ -69,6 +77,16 @@ class TestGrowth:
         grown = ramp.rate
         drain(ramp, DOUBLING_SECONDS, start=DOUBLING_SECONDS)
         assert ramp.rate / grown == pytest.approx(2.0, rel=0.05)
+
+    def test_it_is_careful_beyond_what_the_target_is_known_to_bear(self):
+        ramp = Ramp()
+        ramp.served(20.0, 1.0)
+        known = DOUBLING_SECONDS * math.log2(10.0)
+        drain(ramp, known + 5.0)
+        assert ramp.rate == pytest.approx(20.0, rel=0.05)
+        before = ramp.rate
+        drain(ramp, CAREFUL_SECONDS, start=known + 5.0)
+        assert ramp.rate / before == pytest.approx(2.0, rel=0.05)
 
     def test_it_does_not_grow_while_nothing_succeeds(self):
         ramp = Ramp()
@@ -123,6 +141,65 @@ class TestShortage:
             ramp.pushed_back(2.0 * second)
         assert ramp.rate == LEAST_RATE
 
+    def test_makes_it_careful_near_the_rate_that_was_too_much(self):
+        ramp = Ramp()
+        ramp.served(1_000.0, 1.0)
+        ramp.allowed(PLENTY, 0.0, None, 0.0)
+        ramp.rate = 80.0
+        ramp.pushed_back(1.0)
+        assert ramp.doubling(63.0) == DOUBLING_SECONDS
+        assert ramp.doubling(65.0) == CAREFUL_SECONDS
+
+
+class TestALimitThatNobodyTells:
+    def grown(self):
+        """A ramp that has been refused at 30 a second, of which 10 are known to be allowed."""
+        ramp = Ramp()
+        ramp.allowed(PLENTY, 0.0, None, 0.0)
+        ramp.rate = 30.0
+        ramp.pushed_back(1.0, 10.0)
+        return ramp
+
+    def test_is_what_it_has_let_through(self):
+        ramp = self.grown()
+        begun = drain(ramp, 600.0, start=1.0, others=2.0)
+        assert begun == pytest.approx(600.0 * HEADROOM_SHARE * (10.0 - 2.0), rel=0.02)
+
+    def test_is_tried_again_after_a_quarter_of_an_hour_and_carefully(self):
+        ramp = self.grown()
+        drain(ramp, LESSON_SECONDS, start=1.0, others=2.0)
+        assert ramp.most(2.0, None, LESSON_SECONDS) == 4.0
+        before = ramp.rate
+        drain(ramp, CAREFUL_SECONDS, start=1.0 + LESSON_SECONDS, others=2.0)
+        assert before < ramp.rate <= 2.05 * before
+
+    def test_is_believed_for_longer_each_time_that_it_proves_true(self):
+        ramp = self.grown()
+        ramp.pushed_back(1_000.0, 10.0)
+        assert ramp.most(0.0, None, 1_000.0 + 1.9 * LESSON_SECONDS) == 5.0
+
+    def test_is_less_where_it_was_too_much_all_the_same(self):
+        ramp = self.grown()
+        ramp.pushed_back(100.0, 10.0)
+        assert ramp.most(0.0, None, 101.0) == pytest.approx(0.8 * 5.0)
+
+    def test_is_more_where_more_is_let_through(self):
+        ramp = self.grown()
+        ramp.lets_through(16.0)
+        assert ramp.most(0.0, None, 2.0) == 8.0
+
+    def test_that_little_speaks_for_is_soon_tried_again(self):
+        ramp = Ramp()
+        ramp.allowed(PLENTY, 0.0, None, 0.0)
+        ramp.pushed_back(1.0, 0.01, thin=True)
+        assert ramp.most(0.0, None, 2.0) == LEAST_RATE
+        assert ramp.most(0.0, None, LESSON_SECONDS / 4) == math.inf
+
+    def test_is_not_forgotten_by_an_outage(self):
+        ramp = self.grown()
+        ramp.restart()
+        assert ramp.most(0.0, None, 10.0) == 5.0
+
 
 class TestBeginningAgain:
     def test_after_an_outage(self):
@@ -145,6 +222,12 @@ class TestHeadroom:
         drain(ramp, 600.0, others=6.0, told=10.0)
         begun = drain(ramp, 100.0, start=600.0, others=6.0, told=10.0)
         assert begun == pytest.approx(100.0 * HEADROOM_SHARE * 4.0, rel=0.05)
+
+    def test_each_of_several_processes_has_its_part(self):
+        ramp = Ramp()
+        ramp.processes = 4
+        assert ramp.first(400.0) == pytest.approx(UNKNOWN_BEARS / 4 / 10)
+        assert ramp.most(0.5, 4.0, 0.0) == HEADROOM_SHARE * 0.5
 
     def test_nothing_where_others_take_it_all(self):
         assert drain(Ramp(), 60.0, others=12.0, told=10.0) <= 1
@@ -172,28 +255,28 @@ class TestHeadroom:
     [
         ([], None),
         ([(Unit.REQUESTS, 120.0)], 2.0),
-        ([(Unit.INPUT_TOKENS, 60_000.0)], 2.0),
+        ([(Unit.INPUT_TOKENS, 60_000.0)], 2.5),
+        ([(Unit.OUTPUT_TOKENS, 60_000.0)], 10.0),
         ([(Unit.REQUESTS, 600.0), (Unit.TOKENS, 30_000.0)], 1.0),
     ],
 )
 def test_the_tightest_limit_counts(levels, rate):
     told = [Level(unit=unit, limit=limit, left=0.0, age=1.0) for unit, limit in levels]
-    assert told_rate(told, tokens=500.0) == rate
+    assert told_rate(told, prompt=400.0, answer=100.0) == rate
 
 
 @pytest.mark.parametrize(
-    ("limit", "in_flight", "jobs", "more"),
-    [
-        (math.inf, 1000, 10, math.inf),
-        (20.0, 0, 0, 11.0),
-        (20.0, 10, 0, 6.0),
-        (20.0, 15, 5, 1.0),
-        (20.0, 16, 6, 0.0),
-        (20.0, 20, 0, 0.0),
-        (4.0, 2, 2, 1.0),
-        (1.0, 0, 0, 1.0),
-        (1.0, 1, 1, 0.0),
-    ],
+    ("left", "low"), [(120.0, False), (60.0, False), (59.0, True), (0.0, True)]
 )
-def test_half_and_one_more_of_what_others_leave_run_at_once(limit, in_flight, jobs, more):
-    assert at_once(limit, in_flight, jobs) == more
+def test_half_of_a_limit_stays_for_people_who_come_all_at_once(left, low):
+    other = Level(unit=Unit.TOKENS, limit=1e6, left=1e6, age=1.0)
+    assert is_low([other, Level(unit=Unit.REQUESTS, limit=120.0, left=left, age=1.0)]) is low
+
+
+def test_what_asked_nothing_of_the_target_leaves_its_room_to_another():
+    ramp = Ramp()
+    assert ramp.allowed(5, 0.0, 10.0, 0.0) == 1
+    ramp.took(1, 0.0)
+    assert ramp.allowed(5, 0.0, 10.0, 0.0) == 0
+    ramp.spared()
+    assert ramp.allowed(5, 0.0, 10.0, 0.0) == 1

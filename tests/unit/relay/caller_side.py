@@ -62,6 +62,7 @@ class Obliging:
     """Admits every request and answers each at once, unless it is to be held."""
 
     runtime = object()
+    draining = False
 
     def __init__(self, *, hold=False):
         self.hold = hold
@@ -70,6 +71,9 @@ class Obliging:
 
     def admit(self, request):
         """Anybody, for anything."""
+
+    def look_idle(self):
+        """Nobody waits for that."""
 
     def serve(self, request, responder):
         """200 with nothing in it."""
@@ -105,6 +109,12 @@ class Connection:
         while served != len(self.app.served):
             served = len(self.app.served)
             await asyncio.sleep(0)
+
+    def drain(self, *, gently=False):
+        """The process is to end."""
+        self.app.draining = True
+        self.protocol.drain(gently=gently)
+        return self
 
     @property
     def statuses(self):

@@ -39,7 +39,7 @@ def test_what_is_cut_is_not_whole():
 
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_what_is_too_long_is_let_go_of_as_it_comes(monkeypatch, pieces):
-    monkeypatch.setattr(module, "MAX_RESULT_BYTES", 1000)
+    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
     catcher = Catcher()
     catcher.begin(200, HEAD)
     for _ in range(pieces):

@@ -118,17 +118,6 @@ def test_a_refused_caller_that_goes_on_sending_is_heard_for_a_while_and_then_cut
     assert connection.app.served == []
 
 
-def test_draining_closes_what_is_idle_at_once_and_the_rest_behind_its_answer():
-    idle, busy = Connection().feed(WHOLE), Connection(hold=True).feed(WHOLE)
-    idle.protocol.drain()
-    busy.protocol.drain()
-    assert idle.transport.closed
-    assert not busy.transport.is_closing()
-    busy.protocol.respond(200, b"", b"")
-    assert b"connection: close" in busy.transport.written
-    assert busy.transport.closed
-
-
 class TestGrowthWithoutEnd:
     """What the parser shows only when it is whole must not fill the memory until then."""
 

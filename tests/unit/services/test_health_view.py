@@ -15,7 +15,7 @@ from understudy.policy.plans import NOBODYS, Claim
 from understudy.policy.probing import Probing
 from understudy.policy.pulls import Pull
 from understudy.policy.quality import Quality
-from understudy.services.health_view import HealthView, Scene, health_view
+from understudy.services.health_view import FleetView, HealthView, Scene, health_view
 from unit.policy.policy_world import World, fault, target
 
 SONNET = target("anthropic@main/sonnet", probed=True)
@@ -33,6 +33,9 @@ class Seen(World):
         self.probing = Probing(self.board, self.draw)
         self.causes = []
         self.testimonies = []
+        self.fleet = FleetView()
+        #: Node → the process that has found it broken.
+        self.told = {}
 
     def view(self) -> HealthView:
         scene = Scene(
@@ -46,6 +49,8 @@ class Seen(World):
             quality=Quality(),
             causes=self.causes,
             testimonies=self.testimonies,
+            fleet=self.fleet,
+            told_by=self.told.get,
         )
         # As it goes over the wire.
         return msgspec.json.decode(msgspec.json.encode(health_view(scene)), type=HealthView)
@@ -79,7 +84,7 @@ class Seen(World):
             self.attempt(one)
 
     def pull(self, node):
-        self.board.pulls.pull(Pull(node=node, reason="it invents", by="ann", at=1_800_000_000.0))
+        self.board.pulls.take(Pull(node=node, reason="it invents", by="ann", at=1_800_000_000.0))
 
 
 @pytest.fixture
@@ -295,3 +300,24 @@ def test_what_a_target_can_take_is_what_its_gate_knows(seen):
     )
     assert (limits.under_way, limits.bears) == (1, 1)
     assert (limits.waiting, limits.waiting_background) == (1, 2)
+
+
+def test_who_serves_together_is_told_and_who_has_found_what(seen):
+    assert seen.view().fleet == FleetView()
+    seen.fleet = FleetView(process="me", processes=3, leader="you", reachable=True)
+    assert seen.view().fleet == seen.fleet
+    seen.told = {SONNET.key: "you", GPT.key: "you"}
+    seen.board.of_target(SONNET).hold(fault(Kind.OUTAGE), seen.now, 60.0)
+    assert seen.target(SONNET.key).health.told_by == "you"
+    # That is over.
+    assert seen.target(GPT.key).health.told_by is None
+
+
+def test_what_another_process_has_seen_work_is_proved(seen):
+    seen.pass_by(30.0)
+    seen.board.of_target(SONNET).told_good = seen.now - 20.0
+    nodes = seen.nodes()
+    for node in ("anthropic", "anthropic@main", SONNET.key):
+        assert (nodes[node].state, nodes[node].proved) == ("closed", True)
+        assert nodes[node].last_good == "2027-01-15T07:59:40Z"
+    assert nodes[GPT.key].state == "never_proved"

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from understudy.policy.pulls import Pull
+from understudy.policy.pulls import Pull, Restored
 from understudy.services.pulls_file import (
     DamagedStateError,
     can_write,
@@ -32,6 +32,17 @@ def test_what_is_written_is_read_again(file):
     assert read_pulls(file) == PULLS[:1]
     write_pulls(file, [])
     assert read_pulls(file) == []
+
+
+def test_what_was_restored_is_remembered_beside_it(file):
+    words = [*PULLS, Restored(node="local", by="process-1", at=1_800_000_002.5)]
+    write_pulls(file, words)
+    assert read_pulls(file) == words
+
+
+def test_a_file_of_a_program_that_kept_no_restores_is_read(file):
+    file.write_text(GOOD)
+    assert read_pulls(file) == [Pull(node="a", reason="r", by="b", at=1.0)]
 
 
 def test_no_file_is_nothing_pulled(file):

@@ -70,3 +70,28 @@ def test_a_trial_on_a_copy_costs_nobody_a_turn():
     turns = Turns()
     serve(turns.copy(), {"a": [9], "b": [1]}, 1)
     assert serve(turns, {"a": [9], "b": [1]}, 1) == [("a", 9)]
+
+
+@given(
+    costs=st.lists(st.integers(1, 50), min_size=4, max_size=4),
+    claims=st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=50, max_size=300),
+)
+def test_who_is_served_elsewhere_pays_nobodys_debts(costs, claims):
+    """Two tenants wait for one target, two for another, and each claim is for one of the two."""
+    turns, had = Turns(), Counter(dict.fromkeys("abcd", 0))
+    cost_of = dict(zip("abcd", costs, strict=True))
+    for first, limit in claims:
+        pair = "ab" if first else "cd"
+        lines = {tenant: [cost_of[tenant]] * limit for tenant in pair}
+        for tenant, cost in serve(turns, lines, limit):
+            had[tenant] += cost
+    assert abs(had["a"] - had["b"]) <= max(costs[:2])
+    assert abs(had["c"] - had["d"]) <= max(costs[2:])
+
+
+def test_debts_of_those_who_left_run_out():
+    turns = Turns()
+    serve(turns, {"gone": [500]}, 1)
+    for _ in range(1_000):
+        serve(turns, {"here": [10]}, 1)
+    assert [tenant for tenant, _ in serve(turns, {"gone": [1], "here": [1]}, 1)] == ["gone"]

@@ -165,3 +165,39 @@ async def test_closing_finishes_what_waits_and_takes_no_more(engine):
     await closing
     assert await waiting == "done"
     await held
+
+
+class Preparation:
+    """Fails so many times, then is done."""
+
+    def __init__(self, failures):
+        self.failures = failures
+        self.tried = 0
+
+    def __call__(self):
+        self.tried += 1
+        if self.tried <= self.failures:
+            raise StoreUnreachableError("away")
+
+
+async def test_nothing_is_done_before_it_is_prepared_and_that_is_done_once(engine):
+    prepare = Preparation(failures=2)
+    writers = Writers(engine, threads=2, patience=30.0, prepare=prepare)
+    for _ in range(2):
+        with pytest.raises(StoreUnreachableError, match="away"):
+            await writers.alone(Rank.ONE_JOB, write("too early"))
+    assert await writers.alone(Rank.ONE_JOB, write("a")) == "a"
+    assert await writers.alone(Rank.MANY_JOBS, words) == ["a"]
+    assert prepare.tried == 3
+    await writers.close()
+
+
+async def test_a_preparation_that_is_broken_is_told_and_leaves_nobody_waiting(engine):
+    def prepare():
+        raise ZeroDivisionError
+
+    writers = Writers(engine, threads=1, patience=30.0, prepare=prepare)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await writers.alone(Rank.ONE_JOB, write("a"))
+    await writers.close()

@@ -14,6 +14,7 @@ from understudy.policy.gates import Gates
 from understudy.policy.probing import Probing
 from understudy.policy.pulls import Pull, Pulls
 from understudy.policy.quality import Quality, Sign
+from understudy.relay.fleet import Fleet, Hand
 from understudy.relay.runtime import Runtime
 from understudy.services import pulls_file
 from understudy.services.journal import Journal
@@ -58,6 +59,16 @@ class House:
         self.journal = Journal()
         self.notes = []
         self.log = self
+        self.fleet = Fleet()
+        self.tidings = self
+        self.limiter = self
+        self.hand = Hand(self)
+
+    def told_by(self, node):
+        return None
+
+    def limited(self, now):
+        return []
 
     def note(self, event, **fields):
         self.notes.append((event, fields))
@@ -87,8 +98,9 @@ def state(tmp_path):
 
 
 def caller_of(house, state, key=KEY):
+    house.hand.keep_in(state)
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(page_app(house, state)),
+        transport=httpx.ASGITransport(page_app(house)),
         base_url="http://web",
         headers={"authorization": f"Bearer {key}"} if key else {},
     )
@@ -181,7 +193,8 @@ class TestHealth:
         assert got.headers["cache-control"] == "no-store"
         told = got.json()
         assert list(told) == [
-            *("at", "features", "network", "providers", "pulls", "causes", "testimonies", "quality")
+            *("at", "fleet", "features", "network", "providers", "pulls"),
+            *("causes", "testimonies", "quality", "limited"),
         ]
         assert [one["node"] for one in told["providers"]] == ["anthropic", "openai", "local"]
         assert told["features"][0]["served_by"] == "anthropic@main/claude-sonnet-5"
@@ -383,7 +396,7 @@ class TestRestore:
         assert (got.status_code, got.json()["error"]["known"]) == (404, NODES)
 
     async def test_what_has_left_the_settings_can_be_restored(self, house, client):
-        house.pulls.pull(Pull(node="gone@main", reason="x", by="ann", at=1.0))
+        house.pulls.take(Pull(node="gone@main", reason="x", by="ann", at=1.0))
         got = await client.post("/admin/api/targets/gone@main/restore")
         assert got.status_code == 200
         assert not house.pulls
@@ -421,13 +434,13 @@ class TestTheDisk:
             real(path, pulls)
             written.append(len(pulls))
 
-        monkeypatch.setattr("understudy.web.admin.write_pulls", write)
+        monkeypatch.setattr("understudy.relay.fleet.hand.write_pulls", write)
         nodes = ("anthropic", "openai", "local")
         await asyncio.gather(
             *(client.post(f"/admin/api/targets/{n}/pull", json={"reason": "x"}) for n in nodes)
         )
         assert {pull.node for pull in read_pulls(state)} == set(nodes)
-        assert len(written) == 3
+        assert written[-1] == len(nodes)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def health(**changes):
         "proved": True,
         "last_good": "2026-11-22T10:00:00Z",
         "pull": None,
+        "told_by": None,
     }
     assert changes.keys() <= known.keys()
     return {**known, **changes}
@@ -96,6 +97,19 @@ def test_a_row_says_what_a_target_can_take_and_who_waits():
     tokens, requests = allowance("input_tokens", 1000.0, 900.0), allowance("requests", 50.0, 6.0)
     shown = view(limits=crowd(tokens, requests, bears=20, waiting=3))
     assert line_of(shown, ROW).split()[-4:] == ["7/20", "+3", "12%", "requests"]
+
+
+def test_a_caller_who_is_refused_is_named():
+    limited = {
+        "key": "tenant:acme",
+        "limit": "tokens",
+        "ago": 3.2,
+        "requests_left": None,
+        "tokens_left": 120,
+        "under_way": 5,
+    }
+    told = line_of(view(limited=[limited]), "LIMIT")
+    assert told == ("LIMIT  tenant acme: refused for tokens 3 s ago (120 tokens left, 5 under way)")
 
 
 def test_the_columns_stand_below_their_names():
@@ -239,3 +253,42 @@ def test_colours_add_nothing_but_colours():
             before, _, rest = bare.partition("\x1b[")
             bare = before + rest.partition("m")[2]
         assert bare == plain
+
+
+@pytest.mark.parametrize(
+    ("fleet", "words"),
+    [
+        (
+            {"process": "b-2", "processes": 3, "leader": "a-1", "reachable": True},
+            "3 processes, a-1 leads; this is b-2",
+        ),
+        (
+            {"process": "b-2", "processes": 1, "leader": None, "reachable": True},
+            "1 process, nobody leads; this is b-2",
+        ),
+        (
+            {"process": "b-2", "processes": 3, "leader": None, "reachable": False},
+            "PostgreSQL can't be reached: 3 processes at last, each decides by itself",
+        ),
+    ],
+)
+def test_who_serves_together_stands_below_the_head(fleet, words):
+    assert lines(view(fleet=fleet))[1] == words
+
+
+def test_of_one_that_is_alone_nothing_is_said_of_others():
+    assert lines(view())[1] == ""
+
+
+def test_what_another_process_has_found_is_said_to_be_told():
+    fault = {
+        "kind": "outage",
+        "scope": "model",
+        "status": 500,
+        "code": None,
+        "message": "down",
+        "retry_after": None,
+    }
+    shown = view(target=health(state="open", fault=fault, told_by="a-1"))
+    (row,) = (line for line in lines(shown) if line.startswith(ROW))
+    assert row.endswith("outage 500: down (told by a-1)")

@@ -29,6 +29,7 @@ from understudy.dialects.chat_completions.render import render_request
 from understudy.dialects.chat_completions.request import parse_request, read_envelope
 from understudy.dialects.chat_completions.stream import ChatParser
 from understudy.dialects.chat_completions.writer import PING, ChatWriter
+from understudy.dialects.quotas import openai_lines
 from understudy.dialects.sent import ParsedSent
 
 __all__ = ["CHAT_COMPLETIONS"]
@@ -49,6 +50,7 @@ CHAT_COMPLETIONS = Dialect(
     ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
+    quota_lines=openai_lines,
     render_request=render_request,
     readdress=readdress,
     parse_answer=parse_answer,

@@ -20,6 +20,8 @@ _TYPES: dict[str, tuple[str, str | None]] = {
     "not_found": ("invalid_request_error", "model_not_found"),
     "request_too_large": ("invalid_request_error", "request_too_large"),
     "rate_limit": ("rate_limit_error", "rate_limit_exceeded"),
+    "request_limit": ("requests", "rate_limit_exceeded"),
+    "token_limit": ("tokens", "rate_limit_exceeded"),
     "billing": ("insufficient_quota", "insufficient_quota"),
     "api": ("server_error", None),
     "overloaded": ("service_unavailable_error", "server_is_overloaded"),

@@ -26,6 +26,7 @@ from understudy.dialects.messages.render import render_request
 from understudy.dialects.messages.request import parse_count_request, parse_request
 from understudy.dialects.messages.stream import MessagesParser
 from understudy.dialects.messages.writer import PING, MessagesWriter
+from understudy.dialects.quotas import anthropic_lines
 from understudy.dialects.sent import ParsedSent
 
 __all__ = ["COUNT_TOKENS", "MESSAGES"]
@@ -52,6 +53,7 @@ MESSAGES = Dialect(
     ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
+    quota_lines=anthropic_lines,
     render_request=render_request,
     readdress=readdress,
     parse_answer=parse_answer,
@@ -72,6 +74,7 @@ COUNT_TOKENS = Dialect(
     ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
+    quota_lines=anthropic_lines,
     render_request=_untranslatable,
     readdress=readdress,
     parse_answer=_untranslatable,

@@ -20,6 +20,8 @@ ERROR_TYPES = {
     "not_found": "not_found_error",
     "request_too_large": "request_too_large",
     "rate_limit": "rate_limit_error",
+    "request_limit": "rate_limit_error",
+    "token_limit": "rate_limit_error",
     "api": "api_error",
     "overloaded": "overloaded_error",
     "timeout": "timeout_error",

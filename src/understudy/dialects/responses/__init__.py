@@ -17,6 +17,7 @@ official SDK's types; habits of imitators where each is named.
 from __future__ import annotations
 
 from understudy.dialects.base import Dialect
+from understudy.dialects.quotas import openai_lines
 from understudy.dialects.responses.answer import glance_answer, parse_answer, render_answer
 from understudy.dialects.responses.envelope import read_envelope
 from understudy.dialects.responses.errors import render_error, render_stream_error
@@ -43,6 +44,7 @@ RESPONSES = Dialect(
     ping=PING,
     render_error=render_error,
     render_stream_error=render_stream_error,
+    quota_lines=openai_lines,
     render_request=render_request,
     readdress=readdress,
     parse_answer=parse_answer,

@@ -16,7 +16,6 @@ from understudy.ports import (
     Job,
     JobStatus,
     NewJob,
-    Request,
 )
 from understudy.relay.http import Refusal, Responder
 from understudy.relay.intake import asked_deadline
@@ -24,6 +23,7 @@ from understudy.relay.jobs.aside import Aside, Outlet
 from understudy.relay.jobs.bell import rung
 from understudy.relay.jobs.parcel import body_digest, key_digest, pack
 from understudy.relay.jobs.preference import Preference, read_preference
+from understudy.relay.jobs.vault import beside
 from understudy.relay.jobs.views import accepted_head, job_view, result_head
 from understudy.relay.order import Order
 
@@ -68,7 +68,12 @@ class Arrivals:
 
     async def _accept(self, order: Order, preference: Preference, outlet: Outlet) -> None:
         jobs = self._jobs
-        acceptance = await jobs.store.accept(self._new_job(order))
+        size = len(order.request.body)
+        new = await beside(size, partial(self._new_job, order, _webhook(order)))
+        acceptance = await jobs.store.accept(new)
+        is_new = isinstance(acceptance, Accepted)
+        if not is_new and order.grant is not None:
+            order.grant.settle(0, jobs.relay.now())
         if isinstance(acceptance, Conflict):
             raise Refusal(
                 409,
@@ -77,36 +82,38 @@ class Arrivals:
                 param="Idempotency-Key",
             )
         job = acceptance.job
-        is_new = isinstance(acceptance, Accepted)
         if is_new:
             jobs.accepted(job)
         self._record(order)
         until = order.request.arrived + preference.wait
-        if preference.wait and await self._is_answered(job, until, outlet, look=not is_new):
+        if preference.wait and await self._is_answered(order, job, until, outlet, look=not is_new):
             return
         job = await jobs.store.get(job.tenant, job.id) or job if preference.wait else job
         self._respond(order, job, outlet)
 
-    def _new_job(self, order: Order) -> NewJob:
+    def _new_job(self, order: Order, webhook: str | None) -> NewJob:
+        """May be called in a thread: packing, digesting and sealing take long by the bytes."""
         jobs, request = self._jobs, order.request
         feature, claim = order.place.route.feature, order.limits.claim
         now = jobs.calendar()
         asked = asked_deadline(request)
         waits = WAITING_SECONDS_MAX if asked is None else min(asked, WAITING_SECONDS_MAX)
         try:
+            job_id, tenant = jobs.new_id(), order.place.tenant or ""
             return NewJob(
-                id=jobs.new_id(),
-                tenant=order.place.tenant or "",
+                id=job_id,
+                tenant=tenant,
                 caller="" if request.caller is None else request.caller.name,
                 feature=feature.name,
                 operation=order.operation,
                 priority=feature.priority,
-                request=Request(pack(order)),
+                request=jobs.vault.request(pack(order), tenant, job_id),
                 body_digest=body_digest(request.caller, order),
                 key_digest=_key_digest(request.caller, request.headers.get("idempotency-key")),
                 cost=min(int(claim.need.input + claim.need.output) + 1, MAX_COST),
                 created_at=now,
                 expires_at=now + waits,
+                webhook=webhook,
             )
         except ValueError as error:
             # The only name that a caller chooses freely.
@@ -134,7 +141,9 @@ class Arrivals:
         relay.metrics.request(record, now - request.arrived)
         relay.log.request(record, user=order.user, trace=order.trace)
 
-    async def _is_answered(self, job: Job, until: float, outlet: Outlet, *, look: bool) -> bool:
+    async def _is_answered(
+        self, order: Order, job: Job, until: float, outlet: Outlet, *, look: bool
+    ) -> bool:
         """Wait for the answer until then; whether the caller has it."""
         jobs = self._jobs
         with jobs.bell.listen((job.tenant, job.id)) as event:
@@ -153,16 +162,39 @@ class Arrivals:
         answer = await jobs.store.result(job.tenant, job.id)
         if answer is None:
             return False
-        outlet.respond(answer.status, jobs.relay.plain_head(result_head(answer)), answer.body)
+        answer = await jobs.vault.open_answer(job, answer)
+        head = jobs.relay.plain_head(order.quota_lines + result_head(answer))
+        outlet.respond(answer.status, head, answer.body)
         return True
 
     def _respond(self, order: Order, job: Job, outlet: Outlet) -> None:
         """202: it is kept."""
         jobs = self._jobs
         seconds = jobs.outlook.done_in(job, max(0, jobs.lines.of_tenant(job.lane) - 1))
-        head = jobs.relay.plain_head(accepted_head(order.id, job, seconds))
+        head = jobs.relay.plain_head(order.quota_lines + accepted_head(order.id, job, seconds))
         view = job_view(job, None if seconds is None else jobs.calendar() + seconds)
         outlet.respond(202, head, _ENCODER.encode(view))
+
+
+def _webhook(order: Order) -> str | None:
+    """Who is told when the job ends: whom the caller names, else the feature.
+
+    Raises:
+        Refusal: there is nobody of that name.
+    """
+    name = order.request.own.get("x-understudy-webhook")
+    if name is None:
+        return order.place.route.feature.webhook
+    known = order.runtime.settings.jobs.webhooks
+    if name not in known:
+        there_are = f"There are: {', '.join(known)}." if known else "There are none."
+        raise Refusal(
+            400,
+            "unknown_webhook",
+            f"x-understudy-webhook names none of the webhooks. {there_are}",
+            param="x-understudy-webhook",
+        )
+    return name
 
 
 def _key_digest(caller: Caller | None, key: str | None) -> str | None:

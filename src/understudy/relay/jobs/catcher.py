@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from understudy.ports import MAX_RESULT_BYTES, Answer
 
 __all__ = ["Catcher"]
 
+#: Bytes of an answer. The rest is for what sealing adds, to each piece and in all.
+MAX_ANSWER: Final = MAX_RESULT_BYTES - 64 * 2**10
 #: Of the connection that the answer will go out on, not of the answer.
 _PASSING = frozenset({"date"})
 
@@ -47,7 +50,7 @@ class Catcher:
         if self.is_too_long:
             return
         self._size += len(data)
-        if self._size > MAX_RESULT_BYTES:
+        if self._size > MAX_ANSWER:
             self.is_too_long = True
             self._pieces.clear()
             self.done.set()

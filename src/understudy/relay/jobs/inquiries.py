@@ -81,11 +81,7 @@ class Inquiries:
         await self._respond(await self._find(request, job_id), 200, outlet)
 
     async def _cancel(self, request: Incoming, job_id: str, outlet: Outlet) -> None:
-        jobs = self._jobs
-        before = await self._find(request, job_id)
-        job = await jobs.store.cancel(before.tenant, before.id, now=jobs.calendar()) or before
-        if before.status not in TERMINAL and job.status is JobStatus.CANCELLED:
-            jobs.ended(before, JobStatus.CANCELLED)
+        job = await self._jobs.cancel(await self._find(request, job_id))
         await self._respond(job, 200, outlet)
 
     async def _respond(self, job: Job, status: int, outlet: Outlet) -> None:
@@ -103,6 +99,7 @@ class Inquiries:
         job = await self._find(request, job_id)
         answer = await self._jobs.store.result(job.tenant, job.id)
         if answer is not None:
+            answer = await self._jobs.vault.open_answer(job, answer)
             head = self._jobs.relay.plain_head(result_head(answer))
             outlet.respond(answer.status, head, answer.body)
         elif job.status in {JobStatus.CANCELLED, JobStatus.EXPIRED}:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from understudy.ports import Answer, Job, JobStatus, JobStore
+from understudy.ports import TERMINAL, Answer, Job, JobStatus, JobStore
 from understudy.relay.errors import error_headers, own_error
 from understudy.relay.http import Incoming, Refusal, Responder
 from understudy.relay.jobs.arrivals import Arrivals
@@ -17,8 +17,10 @@ from understudy.relay.jobs.lines import Lines
 from understudy.relay.jobs.outlook import Outlook
 from understudy.relay.jobs.runner import Runner
 from understudy.relay.jobs.upkeep import Upkeep
+from understudy.relay.jobs.vault import Vault
 from understudy.relay.jobs.views import job_path
 from understudy.relay.jobs.ways import Ways
+from understudy.relay.jobs.webhooks import Webhooks
 from understudy.relay.runtime import DIALECTS
 from understudy.services.job_metrics import JobMetrics, Line
 
@@ -44,14 +46,21 @@ class Jobs:
         self.ways = Ways(relay)
         self.outlook = Outlook(self)
         self.meter = JobMetrics(self._views)
+        self.vault = Vault(self)
         self.upkeep = Upkeep(self)
         self.arrivals = Arrivals(self)
         self.inquiries = Inquiries(self)
         self.runner = Runner(self)
+        self.webhooks = Webhooks(self)
         self._asides: set[Aside] = set()
         self._running = asyncio.create_task(self.runner.keep_running(), name="running jobs")
         self._keeping_up = asyncio.create_task(self.upkeep.keep_up(), name="looking after jobs")
         relay.metrics.registry.register(self.meter)
+
+    def renew(self) -> None:
+        """The settings are others now."""
+        self.vault.renew()
+        self.webhooks.renew()
 
     def calendar(self) -> float:
         """Unix seconds."""
@@ -104,19 +113,25 @@ class Jobs:
                 "job", job=job.id, feature=job.feature, status=ending, attempts=job.attempts
             )
         self.bell.ring(place)
+        if job.webhook is not None:
+            self.webhooks.wake()
+
+    async def cancel(self, job: Job) -> Job:
+        """End a job that has not ended; what it is then. `job` is as it was found.
+
+        Raises:
+            StoreError: nothing is known of that.
+        """
+        cancelled = await self.store.cancel(job.tenant, job.id, now=self.calendar()) or job
+        if job.status not in TERMINAL and cancelled.status is JobStatus.CANCELLED:
+            self.ended(job, JobStatus.CANCELLED)
+        return cancelled
 
     def own_answer(self, job: Job, refusal: Refusal) -> Answer:
         """Words of ours as a job's result, in the dialect that it was asked in."""
         request_id = self.relay.new_id()
-        body = own_error(
-            DIALECTS[job.operation],
-            refusal.status,
-            refusal.code,
-            refusal.message,
-            request_id=request_id,
-            param=refusal.param,
-            job=job_path(job.id),
-        )
+        dialect = DIALECTS[job.operation]
+        body = own_error(dialect, refusal, request_id=request_id, job=job_path(job.id))
         headers = [
             ("content-type", "application/json"),
             ("x-request-id", request_id),
@@ -150,6 +165,7 @@ class Jobs:
         # It ends by itself, with what it is claiming: nobody would give that back.
         await asyncio.gather(self._running, return_exceptions=True)
         await self.runner.close()
+        await self.webhooks.close()
         for aside in list(self._asides):
             aside.gone()
         self._keeping_up.cancel()

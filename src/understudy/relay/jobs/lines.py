@@ -56,8 +56,9 @@ class Lines:
 
     def lanes(self) -> list[Lane]:
         """Those in which somebody waits, the ones that are served first before the others."""
-        lanes = [lane for lane in self._counted.keys() | self._since.keys() if self.waiting(lane)]
-        return sorted(lanes, key=lambda lane: (PRIORITIES.index(lane.priority), lane))
+        known = [*self._counted, *(lane for lane in self._since if lane not in self._counted)]
+        lanes = [lane for lane in known if self.waiting(lane)]
+        return [lane for level in PRIORITIES for lane in lanes if lane.priority == level]
 
     def rows(self) -> Collection[Backlog]:
         """What the store counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from understudy.core.faults import Kind
-from understudy.policy.estimate import drained_in, jobs_before, serves_in
+from understudy.policy.estimate import jobs_before, serves_in
 from understudy.policy.plans import Target
 from understudy.ports import TERMINAL, Job, JobStatus
 
@@ -55,12 +55,10 @@ class Outlook:
         if opens is None:
             return None
         target, seconds = opens
-        way = jobs.ways.of(target)
         others, higher = jobs.lines.beside(job.lane)
         before = jobs_before(place, others, higher)
-        most = way.ramp.most(way.others(jobs.relay, now), way.told(jobs.relay, now))
-        rate = way.ramp.rate or way.ramp.first(way.told(jobs.relay, now))
-        turn = max(seconds + drained_in(before, rate, most), job.ready_at - jobs.calendar())
+        drained = jobs.ways.of(target).drained_in(before, usual, now)
+        turn = max(seconds + drained, job.ready_at - jobs.calendar())
         # Nothing before its end is worth a word where it would be begun after it.
         return turn + usual if jobs.calendar() + turn < job.expires_at else None
 

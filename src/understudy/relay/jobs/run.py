@@ -11,18 +11,28 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from understudy.core.outcomes import Attempt, Result
 from understudy.core.settings import Caller
-from understudy.policy.job_ends import MOST_ATTEMPTS, WAIT_SECONDS_MAX, Back, follows
+from understudy.policy.job_ends import MOST_ATTEMPTS, WAIT_SECONDS_MAX, Back, follows, locked
 from understudy.policy.plans import Target
 from understudy.policy.verdict import Verdict
-from understudy.ports import Answer, Claimed, JobStatus, Stale, StoreError, StoreLimitError
+from understudy.ports import (
+    Answer,
+    Claimed,
+    JobStatus,
+    Request,
+    Stale,
+    StoreError,
+    StoreLimitError,
+)
 from understudy.relay.http import Refusal
 from understudy.relay.jobs.bell import rung
 from understudy.relay.jobs.catcher import Catcher
 from understudy.relay.jobs.parcel import UnreadableError, unpack
 from understudy.relay.order import Order
+from understudy.services.sealing import BrokenSealError, NoKeyError
 
 if TYPE_CHECKING:
     from understudy.relay.exchange import Exchange
@@ -51,10 +61,10 @@ class Run:
         self._jobs = jobs
         self._relay = jobs.relay
         self._job = claimed.job
-        #: What is asked, until it is a request again.
-        self._data = claimed.request.data
+        #: What is asked, as it was kept, until it is a request again.
+        self._asked = claimed.request
         #: Bytes that it holds in memory, about.
-        self.size = len(self._data)
+        self.size = len(self._asked.data)
         self._lease = claimed.lease
         self._target = target
         self._catcher = Catcher()
@@ -62,6 +72,8 @@ class Run:
         self._is_leaving = False
         #: Whether the target has answered it; None: nothing says so or otherwise.
         self.went_well: bool | None = None
+        #: It has asked nobody, and was as good as not begun.
+        self.is_spared = False
 
     def drop(self) -> None:
         """It is wanted no more: stop, without a word to the store."""
@@ -133,8 +145,12 @@ class Run:
             await self._refuse(Refusal(503, "given_up", text))
             return None
         try:
-            order = self._understand()
-        except UnreadableError as error:
+            order = await self._understand()
+        except NoKeyError:
+            self.is_spared = True
+            await self._give_back(locked(claims=self._job.token, chance=self._relay.draw()))
+            return None
+        except (BrokenSealError, UnreadableError) as error:
             # A newer program's, perhaps: whoever can read it may have it.
             self._relay.log.note("job", job=self._job.id, text=str(error))
             await self._give_back(Back(WAIT_SECONDS_MAX * self._relay.draw(), counted=True))
@@ -150,15 +166,19 @@ class Run:
             return None
         return order
 
-    def _understand(self) -> Order:
+    async def _understand(self) -> Order:
         """As the intake understands it, by the settings in force."""
         job, relay = self._job, self._relay
+        data = await self._jobs.vault.open_request(job, self._asked)
+        self._asked = Request(b"")
         # Who called is a name now: the key is not kept, and not asked for again.
         caller = Caller(name=job.caller, key_digest="") if job.caller else None
-        request, user = unpack(self._data, caller, relay.now())
-        self._data = b""
+        request, user = unpack(data, caller, relay.now())
         order = relay.intake.understand(relay.runtime, request, job.operation, relay.new_id())
         order.user = user
+        order.is_job = True
+        # It can wait in the store as well, and takes up no room there.
+        order.limits = replace(order.limits, hold=0.0)
         return order
 
     # -- meanwhile ----------------------------------------------------------------------------
@@ -235,6 +255,7 @@ class Run:
 
     async def _finish(self, ending: JobStatus, answer: Answer) -> None:
         jobs = self._jobs
+        answer = await jobs.vault.answer(self._job, answer)
         until = self._relay.now() + OFFER_SECONDS
         while True:
             try:

@@ -108,22 +108,13 @@ class Runner:
     async def _look(self) -> None:
         jobs = self._jobs
         now = jobs.relay.now()
-        for way, lanes in self._open(now):
+        for way, lanes in jobs.ways.open(jobs.lines.lanes(), now):
             if self._is_stopped or sum(run.size for run in self._runs.values()) > MOST_BYTES:
                 return
             wanted = sum(jobs.lines.waiting(lane) for lane in lanes)
-            count = way.free(min(wanted, MOST_AT_ONCE - self.count), jobs.relay, now)
+            count = way.free(min(wanted, MOST_AT_ONCE - self.count), now)
             if count > 0:
                 await self._claim(way, lanes, count)
-
-    def _open(self, now: float) -> list[tuple[Way, list[Lane]]]:
-        """The lanes that can be served, by the target that serves them; interactive ones first."""
-        found: dict[str, tuple[Way, list[Lane]]] = {}
-        for lane in self._jobs.lines.lanes():
-            way = self._jobs.ways.open(lane, now)
-            if way is not None and now >= way.dry_until:
-                found.setdefault(way.target.key, (way, []))[1].append(lane)
-        return list(found.values())
 
     async def _claim(self, way: Way, lanes: list[Lane], count: int) -> None:
         jobs = self._jobs
@@ -157,6 +148,8 @@ class Runner:
             self._tasks.discard(task)
             if self._runs.get(place) is run:
                 del self._runs[place]
+            if run.is_spared:
+                way.spared()
             way.ended(well=run.went_well)
             self._wake.set()
             self._jobs.settled()

@@ -1,4 +1,8 @@
-"""What is done about jobs once a second, whoever runs them: count, expire, take back, forget."""
+"""What is done about jobs once a second, whoever runs them: count, expire, take back, forget.
+
+Of several processes one does it for all, but for the counting; where they can't hear of each other,
+each does: doing it twice does no harm.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,12 @@ from understudy.relay.jobs.run import LEASE_SECONDS
 if TYPE_CHECKING:
     from understudy.relay.jobs.jobs import Jobs
 
-__all__ = ["KEPT_SECONDS", "Upkeep"]
+__all__ = ["Upkeep"]
 
 ROUND_SECONDS: Final = 1.0
 PURGE_SECONDS: Final = 60.0
 #: Jobs changed in one transaction.
 BATCH: Final = 500
-#: For how long a result, and its idempotency key, are kept: Stripe keeps keys for a day at least
-#: (https://docs.stripe.com/api/idempotent_requests).
-KEPT_SECONDS: Final = 24 * 3600.0
 
 
 class Upkeep:
@@ -38,6 +39,7 @@ class Upkeep:
         """Again and again, until it is cancelled."""
         log = self._jobs.relay.log
         while True:
+            self._jobs.ways.watch(self._jobs.relay.now())
             try:
                 await self._round()
             except StoreError as error:
@@ -61,15 +63,20 @@ class Upkeep:
 
     async def _round(self) -> None:
         jobs, store = self._jobs, self._jobs.store
-        now = jobs.calendar()
+        if jobs.relay.fleet.share:
+            await self._round_for_all(jobs.calendar())
+        jobs.lines.begin()
+        jobs.lines.counted(await store.backlog())
+
+    async def _round_for_all(self, now: float) -> None:
+        jobs, store = self._jobs, self._jobs.store
         for job in await store.expire(limit=BATCH, now=now):
             jobs.ended(job, JobStatus.EXPIRED)
         if now >= self._reaps_at:
             for job in await store.reap(limit=BATCH, now=now):
                 jobs.returned(job)
-        jobs.lines.begin()
-        jobs.lines.counted(await store.backlog())
         if now >= self._purges_at:
-            gone = await store.purge(finished_before=now - KEPT_SECONDS, limit=BATCH)
+            kept = jobs.relay.runtime.settings.jobs.kept
+            gone = await store.purge(finished_before=now - kept, limit=BATCH)
             # What is left goes with the next rounds, not all at once.
             self._purges_at = now if gone == BATCH else now + PURGE_SECONDS

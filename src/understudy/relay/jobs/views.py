@@ -6,12 +6,14 @@ from typing import Final
 
 import msgspec
 
-from understudy.ports import TERMINAL, Answer, Event, Job, JobStatus
+from understudy.ports import TERMINAL, Answer, Callback, Event, Job, JobStatus
 from understudy.services.journal import moment
 
 __all__ = [
     "PATH",
     "accepted_head",
+    "callback_body",
+    "callback_id",
     "event_block",
     "job_head",
     "job_path",
@@ -50,14 +52,43 @@ def job_view(job: Job, done_at: float | None) -> dict[str, object]:
 
 def whole_view(job: Job, done_at: float | None, place: int | None) -> dict[str, object]:
     """The same, and what becomes of it. `place`: jobs of its tenant that are begun before it."""
-    has_result = job.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
     return {
         **job_view(job, done_at),
         "position": None if place is None else place + 1,
         "attempts": job.attempts,
         "finished_at": moment(job.finished_at),
-        "result": f"{job_path(job.id)}/result" if has_result else None,
+        "result": _result_path(job.id, job.status),
     }
+
+
+def callback_id(callback: Callback) -> str:
+    """The id of a message about a job's end: a job ends once."""
+    return f"msg_{callback.job_id.removeprefix('job_')}"
+
+
+def callback_body(callback: Callback) -> bytes:
+    """What is told of a job's end: nothing of what it asked, and of what came of it."""
+    data: dict[str, object] = {
+        "id": callback.job_id,
+        "status": callback.status,
+        "feature": callback.feature,
+        "created_at": moment(callback.created_at),
+        "finished_at": moment(callback.finished_at),
+        "result": _result_path(callback.job_id, callback.status),
+    }
+    if callback.tenant:
+        data["tenant"] = callback.tenant
+    told = {
+        "type": f"job.{callback.status}",
+        "timestamp": moment(callback.finished_at),
+        "data": data,
+    }
+    return _ENCODER.encode(told)
+
+
+def _result_path(job_id: str, status: JobStatus) -> str | None:
+    has_result = status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
+    return f"{job_path(job_id)}/result" if has_result else None
 
 
 def job_head(request_id: str, job: Job, seconds: float | None) -> str:

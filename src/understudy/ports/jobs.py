@@ -1,24 +1,13 @@
-"""What the floors above ask of the world, as small Protocols, and the frozen structs they speak in.
+"""What is kept of deferred requests, and said of them: the structs that a `JobStore` speaks in.
 
-`JobStore` keeps deferred requests. What it promises, whichever engine is behind it:
-
-- When `accept` returns `Accepted`, the job is durable: it survives the death of this process, and
-  on SQLite and PostgreSQL the loss of power.
-- A job ends once. Its terminal status is written by compare-and-set and never changes again.
-- A lease is a fencing token. Whoever holds an older one changes nothing and is told so (`Stale`).
-- Execution is at least once: a worker that dies after asking a provider leaves the job to the next.
-- Nothing waits for ever: an engine that does not answer raises a `StoreError` in bounded time.
-
-All moments are Unix seconds and come from the caller, also in one call's different arguments: the
-store reads no clock. Tenants and callers without a name are the empty string, so that they can be
-part of a key.
+All moments are Unix seconds. Tenants and callers without a name are the empty string, so that they
+can be part of a key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import StrEnum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
@@ -35,12 +24,13 @@ __all__ = [
     "Accepted",
     "Answer",
     "Backlog",
+    "Callback",
     "Claimed",
     "Conflict",
     "Event",
     "Job",
+    "JobFilter",
     "JobStatus",
-    "JobStore",
     "Known",
     "Lane",
     "Lease",
@@ -55,7 +45,9 @@ __all__ = [
     "StoreLimitError",
     "StoreLockedError",
     "StoreNewerError",
+    "StoreRefusedError",
     "StoreUnreachableError",
+    "Undelivered",
     "Written",
     "check_event",
 ]
@@ -100,6 +92,10 @@ class StoreError(Exception):
 
 class StoreUnreachableError(StoreError):
     """The engine is gone or gives no answer. What was asked may have happened or not."""
+
+
+class StoreRefusedError(StoreUnreachableError):
+    """It lets us in under no circumstances: no such login or database. A human must act."""
 
 
 class StoreBusyError(StoreError):
@@ -152,7 +148,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    #: Whether `body` is sealed.
+    #: Whether `body` is sealed, with the headers in it.
     encrypted: bool = False
 
     def __post_init__(self) -> None:
@@ -197,6 +193,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     #: Its deadline: from then on it is not begun any more. The earliest goes first.
     expires_at: float
+    #: The name of who is told when it ends; None: nobody.
+    webhook: str | None = None
 
     def __post_init__(self) -> None:
         """Hold the bounds.
@@ -206,7 +204,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
                 is out of bounds.
         """
         required = ("id", "feature", "operation", "body_digest")
-        for field in (*required, "tenant", "caller", "key_digest"):
+        for field in (*required, "tenant", "caller", "key_digest", "webhook"):
             value = getattr(self, field)
             if value is not None:
                 _check_name(field, value, empty=field in {"tenant", "caller"})
@@ -246,6 +244,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: float | None
     #: The number of its last event.
     events: int
+    #: The name of who is told when it ends.
+    webhook: str | None = None
 
     @property
     def lane(self) -> Lane:
@@ -329,78 +329,38 @@ class Event(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class JobStore(Protocol):
-    """Keeps jobs. Every method may raise a `StoreError`; none blocks the event loop."""
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs are listed: those that are like this in all that it says."""
 
-    async def accept(self, new: NewJob) -> Acceptance:
-        """Keep a job, once for its key (or its id): durable when this returns `Accepted`."""
+    job_id: str | None = None
+    tenant: str | None = None
+    feature: str | None = None
+    #: Any of these; empty: whatever their status is.
+    statuses: frozenset[JobStatus] = frozenset()
+    #: In the order in which they were accepted, instead of the newest first.
+    oldest_first: bool = False
 
-    async def get(self, tenant: str, job_id: str) -> Job | None:
-        """The job as it stands; None if it is not kept, or another tenant's."""
 
-    async def result(self, tenant: str, job_id: str) -> Answer | None:
-        """What came of a job that succeeded or failed."""
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """Word of a job's end, for one webhook. It outlives the job."""
 
-    async def place(self, tenant: str, job_id: str) -> int | None:
-        """How many queued jobs of its tenant and priority go before it; None if it isn't queued."""
+    webhook: str
+    tenant: str
+    job_id: str
+    feature: str
+    status: JobStatus
+    created_at: float
+    finished_at: float
+    #: How often it was claimed, this time included: the fencing token of the claim.
+    attempts: int
 
-    async def backlog(self) -> list[Backlog]:
-        """Every lane that holds a queued or running job, in order of lane."""
 
-    async def claim(
-        self, *, worker: str, lanes: Collection[Lane], limit: int, lease: float, now: float
-    ) -> list[Claimed]:
-        """Take up to `limit` jobs of these lanes for `lease` seconds.
+class Undelivered(msgspec.Struct, frozen=True):
+    """The callbacks of one webhook that wait: since when the oldest does, and how many."""
 
-        In this order: interactive before background; tenants by deficit round robin over their
-        jobs' costs; within a tenant the earliest deadline. Never one that expired or is not ready.
-        What was claimed for a caller who heard nothing of it (`StoreUnreachableError`, cancelled)
-        comes back by `reap`.
-        """
-
-    async def extend(self, lease: Lease, *, until: float) -> Written | Stale:
-        """Keep a job longer, as long as nobody else has claimed it since."""
-
-    async def give_back(
-        self, lease: Lease, *, ready_at: float, counted: bool, now: float
-    ) -> Written | Stale:
-        """Queue it again, not before `ready_at`. `counted`: that was an attempt."""
-
-    async def finish(
-        self,
-        lease: Lease,
-        ending: Literal[JobStatus.SUCCEEDED, JobStatus.FAILED],
-        answer: Answer,
-        *,
-        now: float,
-    ) -> Written | Stale:
-        """End it with its result. The same again, with the same lease, is `Written` again."""
-
-    async def append(self, lease: Lease, *, kind: str, data: bytes, now: float) -> Written | Stale:
-        """Add an event to a running job.
-
-        Raises:
-            ValueError: `kind` is no name, or `data` is too long.
-            StoreLimitError: it has `MAX_EVENTS` already.
-        """
-
-    async def events(self, tenant: str, job_id: str, *, after: int, limit: int) -> list[Event]:
-        """Its events with a number greater than `after`, in order."""
-
-    async def cancel(self, tenant: str, job_id: str, *, now: float) -> Job | None:
-        """End it, queued or running; one that had ended stays as it was. The job as it is then."""
-
-    async def expire(self, *, limit: int, now: float) -> list[Job]:
-        """End queued jobs whose time is over; those that it ended."""
-
-    async def reap(self, *, limit: int, now: float) -> list[Job]:
-        """Queue running jobs again whose lease ran out; those, as they are then."""
-
-    async def purge(self, *, finished_before: float, limit: int) -> int:
-        """Forget jobs that ended before that moment, with all that belongs to them; how many."""
-
-    async def close(self) -> None:
-        """Finish what is under way and let go of the engine."""
+    webhook: str
+    oldest: float
+    count: int
 
 
 def check_event(kind: str, data: bytes) -> None:
