@@ -6,11 +6,10 @@ of 256, and `QueueManager.run`. Its tables are durable, which is its default.
 """
 
 import sys
-from time import perf_counter
 
 import asyncpg
 import uvloop
-from offer import PAYLOAD, offer, tell
+from meter import PAYLOAD, Meter, offer, tell
 from pgqueuer import AsyncpgPoolDriver, Job, Queries, QueueManager
 from pgqueuer.types import QueueExecutionMode
 
@@ -32,19 +31,16 @@ async def drain(queries: Queries, driver: AsyncpgPoolDriver, seconds: float) -> 
     for _ in range(int(seconds * MOST_RATE) // BATCH):
         await enqueue_many(queries)
     manager = QueueManager(driver)
-    done = 0
-    began = perf_counter()
-    ends = began + seconds
+    meter = Meter(seconds)
 
     @manager.entrypoint("job")
     async def work(job: Job) -> None:
-        nonlocal done
-        done += perf_counter() < ends
-        if perf_counter() >= ends:
+        meter.done()
+        if meter.is_over:
             manager.shutdown.set()
 
     await manager.run(batch_size=DEQUEUED, mode=QueueExecutionMode.drain)
-    return {"rate": done / (min(perf_counter(), ends) - began)}
+    return meter.found()
 
 
 async def main(dsn: str, callers: int, seconds: float, what: str) -> None:
@@ -57,8 +53,11 @@ async def main(dsn: str, callers: int, seconds: float, what: str) -> None:
         if what == "drain":
             tell(await drain(queries, driver, seconds))
         elif what == "batch":
-            found = await offer(lambda: enqueue_many(queries), callers=callers, seconds=seconds)
-            tell({"rate": found["rate"] * BATCH})
+            tell(
+                await offer(
+                    lambda: enqueue_many(queries), callers=callers, seconds=seconds, each=BATCH
+                )
+            )
         else:
             tell(
                 await offer(

@@ -7,10 +7,10 @@ up to 64, each job of them finished by a word of its own.
 import asyncio
 import sys
 from itertools import count
-from time import perf_counter, time
+from time import time
 
 import uvloop
-from offer import PAYLOAD, offer, tell
+from meter import PAYLOAD, Meter, offer, tell
 
 from understudy.ports import Answer, Claimed, JobStatus, JobStore, Lane, NewJob, Request
 from understudy.store import open_store, parse_store_url
@@ -45,20 +45,16 @@ def new_job() -> NewJob:
 
 async def drain(store: JobStore, seconds: float) -> dict[str, float]:
     """Jobs a second from the claim to the durable result, out of a line that does not end."""
-    wanted = int(seconds * MOST_RATE)
-    for begin in range(0, wanted, 256):
-        await asyncio.gather(*(store.accept(new_job()) for _ in range(begin, begin + 256)))
-    done = 0
-    began = perf_counter()
-    ends = began + seconds
+    for _ in range(int(seconds * MOST_RATE) // 256):
+        await asyncio.gather(*(store.accept(new_job()) for _ in range(256)))
+    meter = Meter(seconds)
 
     async def finish(claimed: Claimed) -> None:
-        nonlocal done
         await store.finish(claimed.lease, JobStatus.SUCCEEDED, ANSWER, now=time())
-        done += perf_counter() < ends
+        meter.done()
 
     async def work() -> None:
-        while perf_counter() < ends:
+        while not meter.is_over:
             claimed = await store.claim(
                 worker="bench", lanes=LANES, limit=CLAIM, lease=60.0, now=time()
             )
@@ -67,7 +63,7 @@ async def drain(store: JobStore, seconds: float) -> dict[str, float]:
                 return
 
     await asyncio.gather(*(work() for _ in range(CLAIMERS)))
-    return {"rate": done / (min(perf_counter(), ends) - began)}
+    return meter.found()
 
 
 async def main(url: str, callers: int, seconds: float, what: str) -> None:

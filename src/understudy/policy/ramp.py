@@ -60,8 +60,10 @@ LESS: Final = 0.8
 HEADROOM_SHARE: Final = 0.5
 #: Requests a second that a target is taken to bear of which nothing better is known, and the least
 #: that a ramp falls to: neither is what knocks a provider over.
-UNKNOWN_BEARS: Final = 10.0
+UNKNOWN_BEARS: Final = 12.5
 LEAST_RATE: Final = 0.1
+#: Requests a second in its busiest minute from which on that says what a target bears.
+KNOWN_LEAST: Final = 0.5
 #: What was not used for so long may be different by now.
 FORGET_SECONDS: Final = 600.0
 #: What a target served in its busiest minute counts for half after so long.
@@ -263,8 +265,8 @@ class Ramp:
         return LEAST_RATE / self.processes
 
     def _bears(self) -> float:
-        # The peak is of what went through this process.
-        return self._peak or UNKNOWN_BEARS / self.processes
+        # The peak is of what went through this process. So little says that little was asked.
+        return self._peak if self._peak >= KNOWN_LEAST else UNKNOWN_BEARS / self.processes
 
 
 def told_rate(levels: Iterable[Level], prompt: float, answer: float) -> float | None:
