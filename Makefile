@@ -1,5 +1,5 @@
 # Every target sets itself up from nothing: plain python3 -m venv and pip, uv where it is there.
-.PHONY: demo postgres test check format soak detection-table kills power-loss bench bench-quick bench-jobs processes-table store-outage clean help
+.PHONY: demo postgres test check format soak detection-table kills power-loss drain bench bench-quick bench-jobs processes-table store-outage clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -36,7 +36,7 @@ test: $(VENV)/.dev postgres ## every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, types, import rules
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -59,6 +59,9 @@ kills: $(VENV)/.dev postgres ## kill -9 at random moments, both stores (KILLS=â€
 power-loss: $(VENV)/.dev ## power loss at every write to SQLite, into docs/durability.md
 	$(BIN)/python tests/durability/power_loss.py --write
 
+drain: $(VENV)/.dev postgres ## 10,000 jobs after an outage, in virtual time and for real, into docs/jobs.md
+	$(BIN)/python tests/drain/run.py --write
+
 processes-table: $(VENV)/.dev postgres ## how soon processes agree, and what they probe, into docs/processes.md
 	$(BIN)/python tests/integration/processes_table.py --write
 
@@ -74,7 +77,7 @@ bench-quick: ## nginx and Understudy only, printed; a minute once it is built
 	  --workload json,sse,sse-paced,translate,translate-sse
 
 store-outage: $(VENV)/.dev postgres ## four workers, their PostgreSQL away for a minute, into docs/processes.md
-	$(BIN)/python tests/outage/store_outage.py --write
+	$(BIN)/python tests/store_away/store_outage.py --write
 
 bench-jobs: $(VENV)/.dev postgres ## accepted jobs a second, beside PgQueuer, into docs/durability.md
 	sh bench/setup.sh

@@ -13,7 +13,7 @@ import random
 import signal
 import sys
 
-from contract.store_jobs import ANSWER, lanes_of, new_job
+from contract.store_jobs import ANSWER, at_once, lanes_of, new_job
 from understudy.ports import TERMINAL, JobStatus
 from understudy.store import open_store, parse_store_url
 
@@ -45,7 +45,7 @@ async def check(store, said, say):
 async def live(path, number, before, say):
     store = await open_store(parse_store_url(f"sqlite:///{path}"))
     await check(store, before, say)
-    await store.reap(limit=10_000, now=1e6)
+    await store.reap(limit=10_000, now=1e6, rest=at_once)
 
     async def accept(worker):
         for count in range(10_000):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from contract.store_jobs import ANSWER, accepted, claim, claim_one, new_job
+from contract.store_jobs import ANSWER, accepted, at_once, claim, claim_one, new_job
 from understudy.ports import (
     Accepted,
     Answer,
@@ -157,7 +157,7 @@ async def test_a_claim_is_a_lease_with_a_number_that_only_grows(store):
 async def test_whoever_lost_a_lease_changes_nothing_and_is_told(store):
     await store.accept(new_job("a"))
     lost = (await claim_one(store, lease=30.0)).lease
-    await store.reap(limit=10, now=230.0)
+    await store.reap(limit=10, now=230.0, rest=at_once)
     assert await store.extend(lost, until=999.0) == Stale(JobStatus.QUEUED)
     holder = await claim_one(store, now=231.0)
     before = await store.get("acme", "a")
@@ -183,11 +183,23 @@ async def test_an_extended_lease_is_not_reaped(store):
     await store.accept(new_job("a"))
     claimed = await claim_one(store, lease=30.0)
     assert await store.extend(claimed.lease, until=300.0) == Written()
-    assert await store.reap(limit=10, now=299.0) == []
-    (reaped,) = await store.reap(limit=10, now=300.0)
+    assert await store.reap(limit=10, now=299.0, rest=at_once) == []
+    (reaped,) = await store.reap(limit=10, now=300.0, rest=at_once)
     assert reaped == await store.get("acme", "a")
     assert (reaped.status, reaped.attempts, reaped.ready_at) == (JobStatus.QUEUED, 1, 300.0)
     assert (reaped.lease_owner, reaped.lease_until) == (None, None)
+
+
+async def test_a_job_left_behind_waits_by_how_often_it_was_begun(store):
+    await store.accept(new_job("often"))
+    held = await claim_one(store)
+    await store.give_back(held.lease, ready_at=200.0, counted=True, now=200.0)
+    await claim_one(store, lease=30.0)
+    await store.accept(new_job("once"))
+    await claim_one(store, lease=30.0)
+    reaped = await store.reap(limit=10, now=230.0, rest=lambda attempts: 100.0 * attempts)
+    assert {job.id: job.ready_at for job in reaped} == {"once": 330.0, "often": 430.0}
+    assert [one.job.id for one in await claim(store, now=330.0)] == ["once"]
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])
@@ -275,7 +287,7 @@ async def test_of_all_who_would_end_a_job_at_once_one_does(store):
         await asyncio.gather(
             store.finish(lease, JobStatus.SUCCEEDED, ANSWER, now=300.0),
             store.cancel("acme", job_id, now=300.0),
-            store.reap(limit=10, now=300.0),
+            store.reap(limit=10, now=300.0, rest=at_once),
             store.expire(limit=10, now=300.0),
             store.finish(lease, JobStatus.FAILED, ANSWER, now=300.0),
         )
@@ -316,7 +328,7 @@ async def test_every_change_and_every_progress_is_an_event_in_order(store):
     await store.give_back(first.lease, ready_at=0.0, counted=True, now=202.0)
     second = await claim_one(store, now=203.0)
     await store.extend(second.lease, until=300.0)
-    await store.reap(limit=10, now=300.0)
+    await store.reap(limit=10, now=300.0, rest=at_once)
     await store.cancel("acme", "a", now=301.0)
     told = await store.events("acme", "a", after=0, limit=100)
     assert told == [

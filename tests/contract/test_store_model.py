@@ -45,6 +45,11 @@ ALL_LANES = frozenset(
 QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
 
 
+def _rest(attempts):
+    """Seconds that a job waits which was left behind."""
+    return 50.0 * (attempts - 1)
+
+
 @dataclass(frozen=True)
 class Modelled:
     """What a job should be."""
@@ -308,12 +313,13 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([1, 100]))
     def reap(self, limit):
         left = [one for one in self.model.values() if one.until and one.until <= self.now]
-        reaped = self.call(self.store.reap(limit=limit, now=self.now))
+        reaped = self.call(self.store.reap(limit=limit, now=self.now, rest=_rest))
         assert len(reaped) == min(limit, len(left))
         for job in reaped:
             before = self.model[job.tenant, job.id]
             assert before in left
-            after = before.queued(self.now, self.now, before.attempts)
+            ready_at = self.now + _rest(before.attempts)
+            after = before.queued(ready_at, self.now, before.attempts)
             self.model[job.tenant, job.id] = after
             self._compare(job, after)
 

@@ -27,7 +27,7 @@ from simulation.sim_drain import TENANTS, Asked, Claim, Drain, Guess, World
 from understudy.mock import Pace
 from understudy.mock.board import Attempt
 
-__all__ = ["Plan", "Ran", "run"]
+__all__ = ["Plan", "Ran", "process", "run", "url_of"]
 
 _WORDS = "The harbour closed at noon, and the tide took what was left on the quay. "
 #: What people send is shorter than this, what jobs send is longer: the provider tells them apart.
@@ -77,13 +77,13 @@ def run(name: str, store: str, plan: Plan, say: Callable[[str], None]) -> Ran:
     ran = Ran(Drain(world=World(name=name, jobs=plan.jobs, people=plan.people)))
     with (
         tempfile.TemporaryDirectory() as folder,
-        _process("mock", "--listen", "127.0.0.1:0") as mock,
+        process("mock", "--listen", "127.0.0.1:0") as mock,
     ):
-        provider = _url(mock, "stand-in provider")
+        provider = url_of(mock, "stand-in provider")
         file = Path(folder) / "understudy.yaml"
         file.write_text(json.dumps(_config(provider, store)), encoding="utf-8")
-        with _process("serve", "-c", str(file), "--grace", "20s") as relay:
-            url = _url(relay, "relay")
+        with process("serve", "-c", str(file), "--grace", "20s") as relay:
+            url = url_of(relay, "relay")
             story = _Story(ran, plan, Callers(url), Callers(provider), say)
             asyncio.run(story.live())
     _read_claims(store, ran.drain)
@@ -91,7 +91,7 @@ def run(name: str, store: str, plan: Plan, say: Callable[[str], None]) -> Ran:
 
 
 @contextlib.contextmanager
-def _process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "understudy", *arguments]
     with (
         tempfile.TemporaryFile() as log,
@@ -107,7 +107,7 @@ def _process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
                 process.kill()
 
 
-def _url(process: subprocess.Popen[str], name: str) -> str:
+def url_of(process: subprocess.Popen[str], name: str) -> str:
     """What it says its address is, once it is ready."""
     found = ""
     for line in process.stdout or ():

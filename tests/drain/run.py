@@ -1,7 +1,8 @@
 """A backlog is drained, and what was promised of that is measured: `python tests/drain/run.py`.
 
-In virtual time, in every world of `drain_worlds`, and for real, on SQLite and on PostgreSQL. Prints
-how far it is; with `--write` the tables go into docs/jobs.md. Exits 1 where a promise was broken.
+In virtual time, in every world of `drain_worlds`, and for real, on SQLite and on PostgreSQL; and
+what a backlog costs others that only waits (`drain_waiting`). Prints how far it is; with `--write`
+the tables go into docs/jobs.md. Exits 1 where a promise was broken.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from contract.postgres_cluster import Cluster
 from drain.drain_real import Plan, Ran, run
+from drain.drain_waiting import SLOWER, WAITING, Waits, measure
 from drain.drain_worlds import (
     WORLDS,
     compared,
@@ -49,26 +51,28 @@ _ESTIMATES = ("", "when accepted", "5 s after the recovery", "30 and 60 s", "2 a
 #: Seconds of the drain's end, which are its busiest, that are compared in a real run.
 _COMPARED = 75.0
 
-#: A part of the page: rows of the two tables, and what was promised in vain.
-Found = tuple[list[list[str]], list[list[str]], list[str]]
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+#: A part of the page, and what was promised in vain.
+Found = tuple[str, list[str]]
 
 
 def main() -> int:
     """The command line. Returns the exit code."""
     told = argparse.ArgumentParser(description=__doc__)
-    told.add_argument("--part", choices=("virtual", "real"), help="only this; both without")
+    told.add_argument("--part", choices=tuple(_PARTS), help="only this; all without")
     told.add_argument("--world", action="append", help="of the virtual ones: only this")
     told.add_argument("--store", choices=("sqlite", "postgresql"), help="of the real: only this")
     told.add_argument("--jobs", type=int, default=10_000)
     told.add_argument("--write", action="store_true", help="put the tables into docs/jobs.md")
     options = told.parse_args()
     wrong: list[str] = []
-    if options.part != "real":
-        worlds = [w for name, w in WORLDS.items() if not options.world or name in options.world]
-        wrong += _show("drain-virtual", _virtual(worlds, options.jobs), write=options.write)
-    if options.part != "virtual":
-        stores = [options.store] if options.store else ["sqlite", "postgresql"]
-        wrong += _show("drain-real", _real(stores, options.jobs), write=options.write)
+    for part in [options.part] if options.part else _PARTS:
+        words, broken = _PARTS[part](options)
+        wrong += broken
+        sys.stdout.write(f"{words}\n")
+        if options.write:
+            _put(f"drain-{part}", f"{machine()}.\n\n{words}")
     for line in wrong:
         _say(f"BROKEN: {line}")
     return 1 if wrong else 0
@@ -79,32 +83,32 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
-def _show(part: str, found: Found, *, write: bool) -> list[str]:
-    rows, estimates, wrong = found
-    words = f"{machine()}.\n\n{table(_HEAD, rows)}\n\n{table(_ESTIMATES, estimates)}"
-    sys.stdout.write(f"{words}\n")
-    if write:
-        begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
-        before, _, rest = _PAGE.read_text(encoding="utf-8").partition(begin)
-        _, found_end, after = rest.partition(end)
-        if not found_end:
-            raise ValueError(f"{_PAGE} has no {begin} … {end}")
-        _PAGE.write_text(f"{before}{begin}\n\n{words}\n\n{end}{after}", encoding="utf-8")
-    return wrong
+def _put(part: str, words: str) -> None:
+    begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
+    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_end:
+        raise ValueError(f"{_PAGE} has no {begin} … {end}")
+    _PAGE.write_text(f"{before}{begin}\n\n{words}\n\n{end}{after}", encoding="utf-8")
+
+
+def _tables(rows: list[list[str]], estimates: list[list[str]]) -> str:
+    return f"{table(_HEAD, rows)}\n\n{table(_ESTIMATES, estimates)}"
 
 
 # -- in virtual time
 
 
-def _virtual(worlds: list[World], jobs: int) -> Found:
-    told = [msgspec.structs.replace(world, jobs=jobs) for world in worlds]
+def _virtual(options: argparse.Namespace) -> Found:
+    worlds = [w for name, w in WORLDS.items() if not options.world or name in options.world]
+    told = [msgspec.structs.replace(world, jobs=options.jobs) for world in worlds]
     rows, estimates, wrong = [], [], []
     with ProcessPoolExecutor(2) as pool:
         for cells, guesses, broken in pool.map(_one, told):
             rows.append(cells)
             estimates.append(guesses)
             wrong += broken
-    return rows, estimates, wrong
+    return _tables(rows, estimates), wrong
 
 
 def _one(world: World) -> tuple[list[str], list[str], list[str]]:
@@ -139,19 +143,20 @@ def _progress(told: Drain) -> Iterator[None]:
 # -- for real
 
 
-def _real(stores: list[str], jobs: int) -> Found:
+def _real(options: argparse.Namespace) -> Found:
     rows, estimates, wrong = [], [], []
-    for store in stores:
+    for store in _stores(options):
         with _place(store) as url:
-            ran = run(_NAMES[store], url, Plan(jobs=jobs), _sayer(store))
+            ran = run(_NAMES[store], url, Plan(jobs=options.jobs), _sayer(store))
         cells, broken = _judge(ran)
         rows.append(cells)
         estimates.append(estimate_row(ran.drain))
         wrong += broken
-    return rows, estimates, wrong
+    return _tables(rows, estimates), wrong
 
 
-_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+def _stores(options: argparse.Namespace) -> list[str]:
+    return [options.store] if options.store else list(_NAMES)
 
 
 def _judge(ran: Ran) -> tuple[list[str], list[str]]:
@@ -164,6 +169,31 @@ def _judge(ran: Ran) -> tuple[list[str], list[str]]:
     _say(f"{told.world.name}: p99 before {before:.3f} s, over the drain {all_of_it:.3f} s")
     _say(f"accepted in {ran.accepting:.0f} s; {ran.unseen} entries of the log not seen")
     return row(told, waits(now, usual)), list(failures(told, now, usual))
+
+
+# -- that only waits
+
+
+def _waiting(options: argparse.Namespace) -> Found:
+    rows, wrong = [], []
+    for store in _stores(options):
+        with _place(store) as url:
+            empty, crowded = measure(url, _sayer(store))
+        rows.append([_NAMES[store], _milliseconds(empty), _milliseconds(crowded)])
+        if crowded.most > SLOWER * empty.most:
+            wrong.append(f"{_NAMES[store]}: people notice a backlog that waits")
+    return table(("", "nobody waits", f"{WAITING:,} jobs wait"), rows), wrong
+
+
+def _milliseconds(waits: Waits) -> str:
+    return f"{waits.half:.1f} / {waits.most:.1f} ms"
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
+    "virtual": _virtual,
+    "real": _real,
+    "waiting": _waiting,
+}
 
 
 def _sayer(store: str) -> Callable[[str], None]:

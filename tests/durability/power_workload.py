@@ -13,6 +13,7 @@ from pathlib import Path
 
 from durability.story import Story
 from durability.vfs import Log, Note
+from understudy.policy.job_ends import orphaned
 from understudy.ports import TERMINAL, Answer, JobStatus, JobStore, Lane, Lease, NewJob, Request
 from understudy.store import open_store, parse_store_url, sqlite
 
@@ -105,7 +106,7 @@ class _Clerk:
 
     async def reap(self) -> None:
         asked = self._ask()
-        reaped = await self.store.reap(limit=100, now=200.0)
+        reaped = await self.store.reap(limit=100, now=200.0, rest=orphaned)
         self._story.came(reaped, asked, self._answered())
 
     async def purge(self) -> None:

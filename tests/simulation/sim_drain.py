@@ -29,12 +29,10 @@ from understudy.store.memory_bulletin import Hub
 from understudy.store.schema import METADATA
 from understudy.store.sql_store import SqlStore
 
-__all__ = ["ILL", "TENANTS", "WELL", "Asked", "Claim", "Drain", "Guess", "World", "drain"]
+__all__ = ["TENANTS", "Asked", "Claim", "Drain", "Guess", "World", "drain"]
 
-#: When the provider dies and when it is well again. Seconds.
-ILL, WELL = 120.0, 420.0
-#: Jobs come in between these.
-FIRST, LAST = ILL + 40.0, WELL - 20.0
+#: Jobs come from so many seconds after the provider has died until so many before it is well.
+SICK, LATE = 40.0, 20.0
 TENANTS = tuple(f"tenant-{number:02}" for number in range(20))
 #: Half a second to the first content, and about two for an answer.
 PACE = Pace(tokens_per_second=60.0, first_token=0.5, tokens_per_event=20)
@@ -58,6 +56,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     #: People's streams a second, all the time.
     people: float = 2.0
     jobs: int = 1_000
+    #: When the provider dies, and when it is well again. Seconds.
+    ill: float = 120.0
+    well: float = 420.0
     #: There is a backlog; else this is the control run.
     backlog: bool = True
     #: How long that one lasts after the recovery.
@@ -100,8 +101,8 @@ class Drain(msgspec.Struct):
 
     world: World
     #: When the provider died, and when it was well again.
-    ill: float = ILL
-    well: float = WELL
+    ill: float = 0.0
+    well: float = 0.0
     people: list[Asked] = []
     #: Job → its tenant, its cost, when it was done (None: never).
     jobs: dict[str, tuple[str, int, float | None]] = {}
@@ -216,7 +217,7 @@ class _House(House):
             features["batch"] = {**features["chat"], **world.batch}
         model = {"anthropic": "claude-haiku-4-5", "openai": "gpt-4.1"}[world.kind]
         self.engine = _database()
-        ill = Spell(rule=FaultRule(fault="overloaded"), start=ILL, end=WELL)
+        ill = Spell(rule=FaultRule(fault="overloaded"), start=world.ill, end=world.well)
         super().__init__(
             Provider(name="one", kind=world.kind, model=model, pace=world.pace, spells=(ill,)),
             features=features,
@@ -241,7 +242,7 @@ class _House(House):
         for process in range(self.world.processes):
             self.relays.append(super().begin(loop, _Store(self.engine, self.drain, process)))
         for after, capacity in self.world.capacity:
-            loop.call_at(WELL + after, self.boards["one"].put_capacity, capacity)
+            loop.call_at(self.world.well + after, self.boards["one"].put_capacity, capacity)
         return self.relays[0]
 
     def turn(self, number: int) -> None:
@@ -252,6 +253,7 @@ class _House(House):
 def drain(world: World, told: Drain | None = None) -> Drain:
     """Let it happen; `told` may be looked at meanwhile."""
     told = told or Drain(world=world)
+    told.ill, told.well = world.ill, world.well
     house = _House(told)
     play(house, _story, seed=world.seed)
     return told
@@ -268,7 +270,7 @@ async def _story(house: Any) -> None:
         await told.done.wait()
         guessing.cancel()
     else:
-        await asyncio.sleep(WELL + world.control_seconds - house.relay.now())
+        await asyncio.sleep(world.well + world.control_seconds - house.relay.now())
         told.over = house.relay.now()
     people.cancel()
     watching.cancel()
@@ -319,8 +321,8 @@ def _backlogs(count: int, chance: random.Random) -> list[str]:
 async def _accept(house: Any, chance: random.Random) -> None:
     """What comes while nobody can serve it."""
     told, world = house.drain, house.world
-    await asyncio.sleep(FIRST)
-    step = (LAST - FIRST) / world.jobs
+    await asyncio.sleep(world.ill + SICK)
+    step = (world.well - LATE - world.ill - SICK) / world.jobs
     for number, tenant in enumerate(_backlogs(world.jobs, chance)):
         # Some tenants ask for much more than others, and every job for something else.
         scale = 1 + TENANTS.index(tenant) % 4
@@ -346,7 +348,7 @@ async def _guess(house: Any, chance: random.Random) -> None:
     """Ask again, now and then, when some of them will be done."""
     watched = chance.sample(sorted(house.drain.jobs), min(WATCHED, len(house.drain.jobs)))
     for moment in MOMENTS:
-        await asyncio.sleep(max(WELL + moment - house.relay.now(), 0.0))
+        await asyncio.sleep(max(house.world.well + moment - house.relay.now(), 0.0))
         for job_id in watched:
             tenant, _, done = house.drain.jobs[job_id]
             if done is None:

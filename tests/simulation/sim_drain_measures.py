@@ -11,7 +11,7 @@ from statistics import median
 import msgspec
 
 from simulation.sim_drain import TENANTS, Claim, Drain, Guess
-from understudy.policy.ramp import BURST_SECONDS, DOUBLING_SECONDS, START_SHARE
+from understudy.policy.ramp import BURST_SECONDS, DOUBLING_SECONDS, LEAST_RATE, START_SHARE
 
 __all__ = [
     "Estimates",
@@ -83,6 +83,8 @@ class Fairness(msgspec.Struct):
     over: float
     worst: float
     behind: float
+    #: The same for all that time.
+    behind_in_all: float
 
 
 def fairness(told: Drain) -> Fairness:
@@ -100,6 +102,7 @@ def fairness(told: Drain) -> Fairness:
         _least(together),
         min(map(_least, windows), default=math.nan),
         max((_behind(window) / dearest for window in windows), default=math.nan),
+        _behind(together) / dearest,
     )
 
 
@@ -136,7 +139,8 @@ def unserved(told: Drain, start: float, end: float) -> int:
 class Rates(msgspec.Struct):
     """Requests a second. `before` the outage, in its busiest minute; `first`: jobs in the first ten
     seconds; `peak`: jobs in the busiest ten seconds. `worst`: the most that jobs in any ten seconds
-    came to, as a share of what a ramp allows that begins with a tenth and doubles in half a minute.
+    came to, as a share of what a ramp allows that begins with a tenth (a job in ten seconds at the
+    least) and doubles in half a minute.
     """
 
     before: float
@@ -151,7 +155,7 @@ def rates(told: Drain) -> Rates:
     minutes = _counts([a.started for a in asked if a.started < told.ill], 60.0)
     before = max(minutes, default=0) / 60.0
     begun = sorted(a.started for a in told.ours if a.started >= told.well)
-    start, began = START_SHARE * before, begun[0]
+    start, began = max(START_SHARE * before, LEAST_RATE), begun[0]
     worst = 0.0
     for first, at in enumerate(begun):
         # The most that fits into a window begins with a request.

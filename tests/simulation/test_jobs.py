@@ -340,3 +340,19 @@ def test_what_people_wait_for_goes_before_the_rest():
         features={"batch": {"priority": "background"}, "chat": {}},
     )
     play(house, story)
+
+
+def test_refusals_in_an_outage_do_not_teach_how_much_a_target_bears_at_once():
+    async def story(house):
+        # Somebody asks all the time, and nobody else is there to be asked.
+        while house.relay.now() < BACK:
+            await house.ask(headers={"prefer": ""})
+            await asyncio.sleep(1.0)
+        # Well beyond its slow start.
+        await asyncio.sleep(300.0)
+        asked = [house.ask(headers={"prefer": ""}, stream=True) for _ in range(12)]
+        began = house.relay.now()
+        firsts = [got.first_content - began for got in await asyncio.gather(*asked)]
+        assert max(firsts) < 2 * PACE.first_token
+
+    play(House(claude(spells=(ill(30.0, BACK),))), story)

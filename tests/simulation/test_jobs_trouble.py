@@ -5,7 +5,7 @@ import asyncio
 from simulation.sim_jobs import House, play
 from simulation.sim_script import Provider, Spell
 from understudy.mock import FaultRule, Pace
-from understudy.policy.job_ends import MOST_ATTEMPTS
+from understudy.policy.job_ends import MOST_ATTEMPTS, orphaned
 from understudy.ports import JobStatus, NewJob, Request, StoreUnreachableError
 from understudy.relay.jobs import catcher
 from understudy.relay.jobs.run import LEASE_SECONDS
@@ -133,10 +133,9 @@ class TestALease:
             only(await house.ask(), 202)
             await asyncio.sleep(1.0)
             now = house.relay.jobs.calendar()
-            (job,) = await house.store.reap(limit=9, now=now + 2 * LEASE_SECONDS)
-            await house.store.claim(
-                worker="else", lanes=[job.lane], limit=1, lease=HOUR, now=now + 2 * LEASE_SECONDS
-            )
+            later = now + 2 * LEASE_SECONDS
+            (job,) = await house.store.reap(limit=9, now=later, rest=orphaned)
+            await house.store.claim(worker="else", lanes=[job.lane], limit=1, lease=HOUR, now=later)
             await asyncio.sleep(LEASE_SECONDS / 3.0 + 0.5)
             (attempt,) = house.asked("one")
             assert attempt.client_closed

@@ -246,9 +246,16 @@ class Gate:
         """The provider has said what is left, in the head of the answer to what got `mark`."""
         self.allowance.told(quotas, mark, now)
 
-    def pushed_back(self, now: float, retry_after: float | None, *, is_limit: bool) -> None:
-        """The provider has turned something away: our limit is reached, or it is overloaded."""
-        self.concurrency.pushed_back(now)
+    def pushed_back(
+        self, now: float, retry_after: float | None, *, is_limit: bool, is_out: bool = False
+    ) -> None:
+        """The provider has turned something away: our limit is reached, or it is overloaded.
+
+        `is_out`: the target is out of service.
+        """
+        if not is_out:
+            # Else it refuses the only one that is there: that teaches nothing of how many.
+            self.concurrency.pushed_back(now)
         if is_limit:
             wait = THROTTLE_SECONDS if retry_after is None else retry_after
             self.allowance.throttled(wait, now)

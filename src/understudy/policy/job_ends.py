@@ -15,7 +15,7 @@ import msgspec
 from understudy.core.faults import Kind
 from understudy.policy.verdict import Verdict
 
-__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows", "locked"]
+__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows", "locked", "orphaned"]
 
 #: Times that a job is begun in vain without an outage to blame, or by a process that then died.
 MOST_ATTEMPTS: Final = 10
@@ -26,6 +26,12 @@ WAIT_SECONDS: Final = 2.0
 WAIT_SECONDS_MAX: Final = 60.0
 #: The same for what was begun in vain while others were answered.
 VAIN_SECONDS_MAX: Final = 600.0
+
+#: What was under way when its process died is begun again at once after the first death, and
+#: min(600 s, 5 s · 2ⁿ) later after others. A process that dies again and again, for whatever
+#: reason, takes the job with it each time: its attempts must outlast that. They take 20 minutes.
+ORPHANED_SECONDS: Final = 5.0
+ORPHANED_SECONDS_MAX: Final = 600.0
 
 #: What can't be opened is looked at again after min(600 s, 15 s · 2ⁿ), half of it random: long
 #: enough not to fill the store with events, short enough for whoever brings the key.
@@ -70,6 +76,13 @@ def follows(
     # Far beyond the longest wait; without it many claims would overflow a float.
     doublings = min(max(claims - 1, 0), 16)
     return Back(chance * min(longest, WAIT_SECONDS * 2.0**doublings), counted)
+
+
+def orphaned(attempts: int) -> float:
+    """Seconds that a job waits whose process died while it was begun for the `attempts`-th time."""
+    if attempts <= 1:
+        return 0.0
+    return min(ORPHANED_SECONDS_MAX, ORPHANED_SECONDS * 2.0 ** min(attempts - 2, 16))
 
 
 def locked(*, claims: int, chance: float) -> Back:

@@ -1,9 +1,9 @@
 """How many requests may run at once at a target, as long as jobs are among them.
 
 A target that is full says so in two ways. People wait longer for their answers
-(`understudy.policy.queueing`): then what runs is as much as it bears. That is tried anew little by
-little, for it shows again before anything is refused. Or it refuses (529): then as many as that are
-not tried again for a quarter of an hour, or longer (`understudy.policy.ramp.Lesson`).
+(`understudy.policy.queueing`): then what runs is more than it bears well. As much is tried anew
+little by little, for it shows again before anything is refused. Or it refuses (529): then as many
+as that are not tried again for a quarter of an hour, or longer (`understudy.policy.ramp.Lesson`).
 
 Jobs have half of what others leave of that. So what is tried is half of it, and people find room.
 """
@@ -17,6 +17,8 @@ from understudy.policy.ramp import CAREFUL_SECONDS, HEADROOM_SHARE, LOOK_SECONDS
 
 __all__ = ["Room", "at_once"]
 
+#: What remains while people notice: they are not to notice it again at once.
+BACKOFF: Final = 0.85
 #: As few are not what makes a target slow, or full.
 LEAST: Final = 2.0
 #: What has grown to this is no limit.
@@ -29,7 +31,7 @@ class Room:
     __slots__ = ("_at", "_crowd", "_lesson", "_refused")
 
     def __init__(self) -> None:
-        #: What runs while people notice; it grows.
+        #: A part of what ran when people noticed; it grows.
         self._crowd = inf
         #: What was too much.
         self._refused = inf
@@ -51,7 +53,7 @@ class Room:
 
     def crowded(self, in_flight: int) -> None:
         """People wait longer, while so many run."""
-        self._crowd = max(min(float(in_flight), self._crowd), LEAST)
+        self._crowd = max(BACKOFF * min(float(in_flight), self._crowd), LEAST)
 
     def refused(self, in_flight: int, now: float) -> None:
         """It has said that it is overloaded, while so many ran."""

@@ -16,7 +16,7 @@ store reads no clock.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, Protocol
 
 from understudy.ports.jobs import (
@@ -104,8 +104,11 @@ class JobStore(Protocol):
     async def expire(self, *, limit: int, now: float) -> list[Job]:
         """End queued jobs whose time is over; those that it ended."""
 
-    async def reap(self, *, limit: int, now: float) -> list[Job]:
-        """Queue running jobs again whose lease ran out; those, as they are then."""
+    async def reap(self, *, limit: int, now: float, rest: Callable[[int], float]) -> list[Job]:
+        """Queue running jobs again whose lease ran out; those, as they are then.
+
+        `rest`: how many seconds one waits from now, by its attempts so far.
+        """
 
     async def purge(self, *, finished_before: float, limit: int) -> int:
         """Forget jobs that ended before that moment, with all that belongs to them; how many."""

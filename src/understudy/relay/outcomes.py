@@ -221,7 +221,8 @@ def _settle(relay: Relay, order: Order, start: Start, now: float) -> None:
         actual = Need(float(usage.input - free), float(usage.output))
     gate.allowance.used(need, actual, now)
     if fault is not None and (fault.kind is Kind.THROTTLED or fault.kind is Kind.OVERLOAD):
-        gate.pushed_back(now, fault.retry_after, is_limit=fault.kind is Kind.THROTTLED)
+        is_limit, is_out = fault.kind is Kind.THROTTLED, bool(relay.board.resting(start.target))
+        gate.pushed_back(now, fault.retry_after, is_limit=is_limit, is_out=is_out)
 
 
 def request_ended(relay: Relay, order: Order, record: Record, exchange: Exchange) -> None:

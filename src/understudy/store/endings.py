@@ -6,7 +6,8 @@ match changes nothing, and the caller is told what stands there instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -76,8 +77,10 @@ _SOME: Final = (
 _DUE: Final = _SOME.where(IS_QUEUED, jobs.c.expires_at <= bindparam("now_")).order_by(
     jobs.c.expires_at
 )
-_LEFT: Final = _SOME.where(IS_RUNNING, jobs.c.lease_until <= bindparam("now_")).order_by(
-    jobs.c.lease_until
+_LEFT: Final = (
+    _SOME.add_columns(jobs.c.attempts)
+    .where(IS_RUNNING, jobs.c.lease_until <= bindparam("now_"))
+    .order_by(jobs.c.lease_until)
 )
 _OLD: Final = _SOME.where(HAS_ENDED, jobs.c.finished_at < bindparam("before_")).order_by(
     jobs.c.finished_at
@@ -175,10 +178,14 @@ def expire(connection: Connection, limit: int, now: float) -> list[Job]:
     return ended
 
 
-def reap(connection: Connection, limit: int, now: float) -> list[Job]:
+def reap(connection: Connection, limit: int, now: float, rest: Callable[[int], float]) -> list[Job]:
     """Queue jobs again whose lease ran out."""
-    left = _places(connection, _LEFT, {"limit_": limit, "now_": now})
-    reaped = _change(connection, _REAP, left, {"ready_": now})
+    left = defaultdict[int, list[Place]](list)
+    for row in connection.execute(_LEFT, {"limit_": limit, "now_": now}):
+        left[row.attempts].append((row.tenant, row.id))
+    reaped: list[Job] = []
+    for attempts, places in left.items():
+        reaped += _change(connection, _REAP, places, {"ready_": now + rest(attempts)})
     if reaped:
         connection.execute(_ADD_EVENT, [event_values(job, now) for job in reaped])
     return reaped

@@ -229,12 +229,13 @@ class MemoryStore:
             self._end(kept, JobStatus.EXPIRED, now)
         return [kept.job for kept in due]
 
-    async def reap(self, *, limit: int, now: float) -> list[Job]:
+    async def reap(self, *, limit: int, now: float, rest: Callable[[int], float]) -> list[Job]:
         """As the port says."""
         left = [kept for kept in self._kept.values() if _is_left(kept.job, now)]
         left.sort(key=lambda kept: kept.job.lease_until or 0.0)
         for kept in left[:limit]:
-            kept.queue(ready_at=now, attempts=kept.job.attempts, now=now)
+            attempts = kept.job.attempts
+            kept.queue(ready_at=now + rest(attempts), attempts=attempts, now=now)
         return [kept.job for kept in left[:limit]]
 
     async def purge(self, *, finished_before: float, limit: int) -> int:

@@ -135,9 +135,9 @@ class SqlStore:
         work = partial(endings.expire, limit=limit, now=now)
         return await self._writers.alone(Rank.MANY_JOBS, work)
 
-    async def reap(self, *, limit: int, now: float) -> list[Job]:
+    async def reap(self, *, limit: int, now: float, rest: Callable[[int], float]) -> list[Job]:
         """As the port says."""
-        work = partial(endings.reap, limit=limit, now=now)
+        work = partial(endings.reap, limit=limit, now=now, rest=rest)
         return await self._writers.alone(Rank.MANY_JOBS, work)
 
     async def purge(self, *, finished_before: float, limit: int) -> int:

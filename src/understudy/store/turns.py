@@ -50,17 +50,17 @@ class Turns:
         `take` takes a tenant's next job and returns its cost (1 or more), or None if it has none.
         """
         self._claims += 1
-        # When each has paid, in rounds from now; who is free goes around the ring of their names,
-        # from the one served last.
+        # When each has paid, in rounds from now. Who is free goes around the ring of their names,
+        # from the one served last, and who is served goes behind those who wait as long.
         line = [
-            (self._debts.get(tenant, (0, 0))[0], tenant <= self._last, tenant)
+            (self._debts.get(tenant, (0, 0))[0], int(tenant <= self._last), tenant)
             for tenant in set(tenants)
         ]
         heapify(line)
         due = {tenant: free for free, _, tenant in line}
         rounds = taken = 0
         while taken < limit and line:
-            free, behind, tenant = line[0]
+            free, _, tenant = line[0]
             cost = take(tenant)
             if cost is None:
                 heappop(line)
@@ -68,7 +68,7 @@ class Turns:
             rounds = max(rounds, free)
             taken += 1
             due[tenant] = rounds + cost
-            heapreplace(line, (due[tenant], behind, tenant))
+            heapreplace(line, (due[tenant], 1 + taken, tenant))
             self._last = tenant
         self._pay(rounds, due)
         return taken

@@ -69,11 +69,15 @@ class _Watched(Life):
         self.targets = targets
         self.was_whole = False
         self.mended: set[tuple[str, Remedy]] = set()
+        #: As many attempts had begun when it was last kept: then it begins anew.
+        self.kept_after = 0
         self.on_start: Callable[[Start], None] = lambda _: None
 
     def _carry_out(self, decision) -> None:
         if isinstance(decision, Start):
             self.on_start(decision)
+        if isinstance(decision, Hold):
+            self.kept_after = len(self.starts)
         super()._carry_out(decision)
 
 
@@ -271,7 +275,8 @@ class Requests(RuleBasedStateMachine):
             self._check_hedge(life)
         elif not start.retry:
             self.firsts[key].append(now)
-        earlier = [before for before in life.starts if before.target.key == key]
+        since = life.starts[life.kept_after :]
+        earlier = [before for before in since if before.target.key == key]
         is_mended = bool(earlier) and self._check_again(life, start, earlier[-1])
         for before in life.starts:
             seen = before.attempt.fault

@@ -11,6 +11,7 @@ from understudy.policy.job_ends import (
     End,
     follows,
     locked,
+    orphaned,
 )
 from understudy.policy.verdict import (
     broken_off,
@@ -99,3 +100,14 @@ def test_what_can_not_be_opened_waits_ever_longer_and_is_no_attempt():
     waits = [locked(claims=claims, chance=1.0).seconds for claims in (1, 2, 3, 6, 7, 2000)]
     assert waits == [15.0, 30.0, 60.0, 480.0, 600.0, 600.0]
     assert locked(claims=7, chance=0.0) == Back(300.0, counted=False)
+
+
+def test_after_one_death_it_is_begun_again_at_once():
+    assert orphaned(1) == 0.0
+
+
+def test_processes_that_die_every_few_seconds_do_not_use_its_attempts_up():
+    rests = [orphaned(attempts) for attempts in range(1, MOST_ATTEMPTS + 1)]
+    assert rests == sorted(rests)
+    assert sum(rests[:-1]) >= 20 * 60.0
+    assert orphaned(10_000) == 600.0

@@ -13,25 +13,30 @@ def test_there_is_no_limit_before_there_is_a_sign_of_one():
 
 
 class TestCrowded:
-    def test_what_runs_while_people_wait_is_as_much_as_it_bears(self):
+    def test_what_runs_while_people_wait_is_too_much(self):
+        room = Room()
+        room.crowded(30)
+        assert room.limit(0.0) == pytest.approx(0.85 * 30)
+
+    def test_what_was_begun_before_does_not_raise_the_limit(self):
         room = Room()
         room.crowded(30)
         room.crowded(40)
-        assert room.limit(0.0) == 30.0
+        assert room.limit(0.0) == pytest.approx(0.85 * 0.85 * 30)
 
     def test_more_is_tried_as_long_as_more_is_wanted(self):
         room = Room()
         room.crowded(10)
         for look in range(int(CAREFUL_SECONDS * 4) + 1):
             room.was_short(look / 4)
-        assert room.limit(CAREFUL_SECONDS) == pytest.approx(20.0)
+        assert room.limit(CAREFUL_SECONDS) == pytest.approx(2 * 8.5)
 
     def test_time_in_which_nothing_more_is_wanted_does_not_count(self):
         room = Room()
         room.crowded(10)
         room.was_short(0.0)
         room.was_short(1000.0)
-        assert room.limit(1000.0) == 10.0
+        assert room.limit(1000.0) == 8.5
 
     def test_in_the_end_there_is_no_limit_again(self):
         room = Room()

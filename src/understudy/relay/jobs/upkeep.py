@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from understudy.policy.job_ends import orphaned
 from understudy.ports import JobStatus, StoreError
 from understudy.relay.jobs.run import LEASE_SECONDS
 
@@ -73,7 +74,7 @@ class Upkeep:
         for job in await store.expire(limit=BATCH, now=now):
             jobs.ended(job, JobStatus.EXPIRED)
         if now >= self._reaps_at:
-            for job in await store.reap(limit=BATCH, now=now):
+            for job in await store.reap(limit=BATCH, now=now, rest=orphaned):
                 jobs.returned(job)
         if now >= self._purges_at:
             kept = jobs.relay.runtime.settings.jobs.kept

@@ -147,9 +147,9 @@ class Way:
     def drained_in(self, before: int, usual: float, now: float) -> float:
         """Seconds until so many jobs have begun, as things stand; each takes `usual`."""
         ramp, told = self.ramp, self.told(now)
-        concurrency = self._relay.gates.of(self.target).concurrency
-        limit = min(concurrency.limit, self.room.limit(now))
-        at_most = self.running + at_once(limit, concurrency.in_flight, self.running)
+        in_flight = self._relay.gates.of(self.target).concurrency.in_flight
+        # What it takes at once besides (`policy.concurrency`) grows as it is used.
+        at_most = self.running + at_once(self.room.limit(now), in_flight, self.running)
         most = min(ramp.most(self.others(), told, now), at_most / usual)
         rate = ramp.rate or ramp.first(told)
         # The other processes are about as fast.

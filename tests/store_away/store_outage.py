@@ -1,7 +1,7 @@
 """`make store-outage`: four workers, and their PostgreSQL away for a minute, stopped and frozen.
 
-    python tests/outage/store_outage.py --write           # into docs/processes.md; about 8 minutes
-    python tests/outage/store_outage.py --seconds 20 --only stopped
+    python tests/store_away/store_outage.py --write        # into docs/processes.md; about 8 minutes
+    python tests/store_away/store_outage.py --seconds 20 --only stopped
 
 Callers go on asking all the time, and so do those who ask for jobs. While the store is away a
 provider falls ill for all workers, and a target for one of them alone. Exits 1 where something did
@@ -25,9 +25,9 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from outage.outage_callers import Callers, Jobs, ask_once
-from outage.outage_house import House, model_of, target_of
-from outage.outage_workers import Crew
+from store_away.outage_callers import Callers, Jobs, ask_once
+from store_away.outage_house import House, model_of, target_of
+from store_away.outage_workers import Crew
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/processes.md"
 BEGIN, END = "<!-- store-outage:begin -->", "<!-- store-outage:end -->"

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from outage.outage_house import CONSOLE_KEY
+from store_away.outage_house import CONSOLE_KEY
 
 __all__ = ["Crew", "Knowledge"]
 
