@@ -244,14 +244,15 @@ class Ways:
     def open(self, lanes: Iterable[Lane], now: float) -> list[tuple[Way, list[Lane]]]:
         """The lanes that can be served now, by the first target that can; in the order of lanes."""
         found: dict[str, tuple[Way, list[Lane]]] = {}
-        # Lanes of many tenants have the same targets, and are looked at once.
-        seen: dict[tuple[int, str], Way | None] = {}
+        # Lanes of many tenants have the same targets, and are looked at once. They are kept here,
+        # so that no others can have the same id.
+        seen: dict[tuple[int, str], tuple[tuple[Target, ...], Way | None]] = {}
         for lane in lanes:
             targets = self.targets(lane)
             kind = id(targets), lane.priority
             if kind not in seen:
-                seen[kind] = self._first(targets, lane.priority, now)
-            way = seen[kind]
+                seen[kind] = targets, self._first(targets, lane.priority, now)
+            _, way = seen[kind]
             if way is not None and now >= way.dry_until:
                 found.setdefault(way.target.key, (way, []))[1].append(lane)
         return list(found.values())
