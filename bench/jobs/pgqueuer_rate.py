@@ -26,11 +26,11 @@ async def enqueue_many(queries: Queries, count: int = BATCH) -> None:
     await queries.enqueue(["job"] * count, [PAYLOAD] * count, [0] * count)
 
 
-async def drain(queries: Queries, driver: AsyncpgPoolDriver, seconds: float) -> dict[str, float]:
+async def drain(queries: Queries, seconds: float) -> dict[str, float]:
     """Jobs a second through a worker that does nothing with them."""
     for _ in range(int(seconds * MOST_RATE) // BATCH):
         await enqueue_many(queries)
-    manager = QueueManager(driver)
+    manager = QueueManager(queries)
     meter = Meter(seconds)
 
     @manager.entrypoint("job")
@@ -51,7 +51,7 @@ async def main(dsn: str, callers: int, seconds: float, what: str) -> None:
         queries = Queries(driver)
         await queries.install()
         if what == "drain":
-            tell(await drain(queries, driver, seconds))
+            tell(await drain(queries, seconds))
         elif what == "batch":
             tell(
                 await offer(

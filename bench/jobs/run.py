@@ -1,7 +1,7 @@
 """`make bench-jobs`: how many jobs a second are accepted and done, beside PgQueuer, in one run.
 
 Every round measures everything in turn, each on an empty store, so that a slow spell of the
-machine falls on all, and only of moments in which the machine was not taken away from it
+machine falls on all, and of the moments in which least of the machine was taken away from it
 (`meter.py`). Both stores flush (`synchronous=FULL`, `fsync` and `synchronous_commit` on);
 PostgreSQL and whoever asks it share the machine. Exits 1 where a goal is missed; the figures are
 written anyway.
@@ -22,12 +22,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
-from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from meter import MOST_STOLEN, PATIENCE, Clock
+from meter import Clock, Slice, Slices
 from process import RUN, ends_on_signals
 
 from contract.postgres_cluster import Cluster
@@ -61,12 +60,15 @@ class Findings:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
 
+    #: The share of its time that each measurement lost to other machines.
+    stolen: list[float] = field(default_factory=list)
+
     def add(self, row: Row, callers: int, found: dict[str, float]) -> None:
-        """One measurement; one without a good moment is none."""
-        if found["seconds"]:
-            self.rates[row][callers].append(found["rate"])
-            self.waits[row][callers].append(found["p99_ms"])
-        words = f"{found['rate']:10,.0f}/s in {found['seconds']:.1f} s"
+        """One measurement."""
+        self.rates[row][callers].append(found["rate"])
+        self.waits[row][callers].append(found["p99_ms"])
+        self.stolen.append(found["stolen"])
+        words = f"{found['rate']:10,.0f}/s, {found['stolen']:4.0%} stolen"
         say(f"  {row[0]:8} {row[1]:24} {callers:4} callers {words}")
 
 
@@ -142,17 +144,16 @@ def over_http(url: str, callers: int, seconds: float, folder: Path) -> dict[str,
     body = folder / "body.json"
     body.write_text(json.dumps(BODY), encoding="utf-8")
     _wrk(url, callers, body)
-    good: list[dict[str, float]] = []
-    ends = monotonic() + PATIENCE * seconds
-    while sum(found["seconds"] for found in good) < seconds and monotonic() < ends:
-        clock = Clock()
-        found = _wrk(url, callers, body)
-        if clock.stolen() <= MOST_STOLEN:
-            good.append(found)
+    slices = Slices(seconds)
+    while not slices.is_enough:
+        clock, found = Clock(), _wrk(url, callers, body)
+        p99 = found["p99_us"] / 1e6
+        slices.add(Slice(clock.stolen(), found["seconds"], found["requests"], [p99]))
+    kept = slices.quietest()
     return {
-        "rate": mean(found["requests"] / found["seconds"] for found in good) if good else 0.0,
-        "p99_ms": mean(found["p99_us"] / 1000 for found in good) if good else 0.0,
-        "seconds": sum(found["seconds"] for found in good),
+        "rate": sum(one.done for one in kept) / sum(one.seconds for one in kept),
+        "p99_ms": 1000 * mean(one.took[0] for one in kept),
+        "stolen": mean(one.stolen for one in kept),
     }
 
 
@@ -290,7 +291,8 @@ def main() -> int:
             say(f"round {number} of {told.rounds}")
             measure(stores, findings, told.seconds, folder)
         figures = f"{told.rounds} rounds of {told.seconds:g} s for each figure"
-        words = f"{figures}; {versions(cluster)}; {machine()}."
+        stolen = f"{median(findings.stolen):.0%} of the time stolen by other machines (median)"
+        words = f"{figures}, {stolen}; {versions(cluster)}; {machine()}."
     goals = goals_of(findings)
     text = render(findings, goals, words)
     say(text)

@@ -14,9 +14,11 @@ from collections.abc import Iterable
 from math import inf, log, log2
 from typing import Final
 
+import msgspec
+
 from understudy.policy.ramp import CAREFUL_SECONDS, DOUBLING_SECONDS
 
-__all__ = ["drained_in", "jobs_before", "serves_in"]
+__all__ = ["Speed", "drained_in", "jobs_before", "serves_in"]
 
 #: Bounds of the guess how long an outage goes on, in seconds: a probe must see its end, and beyond
 #: six hours "in six hours" is no better known than "in a day".
@@ -42,6 +44,22 @@ def serves_in(opens_in: float, failing_for: float | None) -> float | None:
     if failing_for is None:
         return None
     return max(opens_in, min(max(failing_for, OUTAGE_LEAST), OUTAGE_MOST))
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast jobs begin at a target: `rate` a second, which doubles as `drained_in` has it, from
+    `careful_from` on more slowly, up to `most`; and so many `at_once` at most.
+    """
+
+    rate: float
+    careful_from: float
+    most: float
+    at_once: float
+
+    def drained_in(self, before: int, usual: float) -> float:
+        """Seconds until so many jobs have begun, each of which takes `usual`."""
+        most = min(self.most, self.at_once / usual)
+        return drained_in(before, self.rate, careful_from=self.careful_from, most=most)
 
 
 def drained_in(before: int, rate: float, *, careful_from: float = inf, most: float = inf) -> float:

@@ -125,7 +125,11 @@ class Arrivals:
             ) from None
 
     def _record(self, order: Order) -> None:
-        """The journal of the request itself; each run of its job has one of its own."""
+        """The journal of the request itself; each run of its job has one of its own.
+
+        No line in the log: it would be one for every request, when there are most, and the store
+        knows more.
+        """
         relay, request = self._jobs.relay, order.request
         now = relay.now()
         record = Record(
@@ -139,7 +143,6 @@ class Arrivals:
         )
         relay.journal.open(record)
         relay.metrics.request(record, now - request.arrived)
-        relay.log.request(record, user=order.user, trace=order.trace)
 
     async def _is_answered(
         self, order: Order, job: Job, until: float, outlet: Outlet, *, look: bool

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from understudy.core.faults import Kind
-from understudy.policy.estimate import jobs_before, serves_in
+from understudy.policy.estimate import Speed, jobs_before, serves_in
 from understudy.policy.plans import Target
-from understudy.ports import TERMINAL, Job, JobStatus
+from understudy.ports import TERMINAL, Job, JobStatus, Lane
 
 if TYPE_CHECKING:
     from understudy.relay.jobs.jobs import Jobs
 
 __all__ = ["Outlook"]
 
+#: Everybody who is told within so many seconds is told by one look at the targets.
+LOOK_SECONDS: Final = 0.25
 #: Seconds that a job takes, where none has been seen of its feature; how far one moves it.
 RUN_UNKNOWN: Final = 10.0
 RUN_STEP: Final = 0.1
 #: Only a human mends these: nobody can say when.
 _HUMAN: Final = frozenset({Kind.ACCOUNT, Kind.CONFIG})
+
+
+class Prospect(msgspec.Struct, frozen=True):
+    """How a lane will be served: in how many seconds the first, and how fast then."""
+
+    seconds: float
+    speed: Speed
 
 
 class Outlook:
@@ -32,6 +43,9 @@ class Outlook:
         self._jobs = jobs
         #: Feature → seconds that its jobs take.
         self._usual: dict[str, float] = {}
+        #: What was seen at the last look; None: nobody can say.
+        self._prospects: dict[Lane, Prospect | None] = {}
+        self._looked_at = float("-inf")
 
     def ran(self, feature: str, seconds: float) -> None:
         """A job of a feature was answered within so many seconds."""
@@ -51,28 +65,35 @@ class Outlook:
             return usual
         jobs = self._jobs
         now = jobs.relay.now()
-        opens = self._serves(job, now)
-        if opens is None:
+        prospect = self._prospect(job.lane, now)
+        if prospect is None:
             return None
-        target, seconds = opens
         others, higher = jobs.lines.beside(job.lane)
-        before = jobs_before(place, others, higher)
-        drained = jobs.ways.of(target).drained_in(before, usual, now)
-        turn = max(seconds + drained, job.ready_at - jobs.calendar())
+        drained = prospect.speed.drained_in(jobs_before(place, others, higher), usual)
+        turn = max(prospect.seconds + drained, job.ready_at - jobs.calendar())
         # Nothing before its end is worth a word where it would be begun after it.
         return turn + usual if jobs.calendar() + turn < job.expires_at else None
 
-    def _serves(self, job: Job, now: float) -> tuple[Target, float] | None:
-        """Which target serves first, and in how many seconds."""
-        board = self._jobs.relay.board
-        best: tuple[Target, float] | None = None
-        for target in self._jobs.ways.targets(job.lane):
-            if board.rests(target, now) is None:
-                return target, 0.0
-            seconds = self._back_in(target, now)
-            if seconds is not None and (best is None or seconds < best[1]):
-                best = target, seconds
-        return best
+    def _prospect(self, lane: Lane, now: float) -> Prospect | None:
+        if not 0.0 <= now - self._looked_at < LOOK_SECONDS:
+            self._prospects.clear()
+            self._looked_at = now
+        if lane not in self._prospects:
+            self._prospects[lane] = self._look(lane, now)
+        return self._prospects[lane]
+
+    def _look(self, lane: Lane, now: float) -> Prospect | None:
+        """Which target serves first, and how."""
+        board, ways = self._jobs.relay.board, self._jobs.ways
+        best: tuple[float, Target] | None = None
+        for target in ways.targets(lane):
+            seconds = 0.0 if board.rests(target, now) is None else self._back_in(target, now)
+            if seconds is not None and (best is None or seconds < best[0]):
+                best = seconds, target
+        if best is None:
+            return None
+        seconds, target = best
+        return Prospect(seconds, ways.of(target).speed(now))
 
     def _back_in(self, target: Target, now: float) -> float | None:
         board = self._jobs.relay.board

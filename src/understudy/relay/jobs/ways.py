@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from understudy.core.faults import Kind
 from understudy.core.quota import Need
-from understudy.policy.estimate import drained_in
+from understudy.policy.estimate import Speed
 from understudy.policy.flow import Flow
 from understudy.policy.gates import Ticket
 from understudy.policy.plans import Claim, Target
@@ -144,18 +144,18 @@ class Way:
         # What a job takes in all is too much for either, and so is safe.
         return self._known or (self._tokens, self._tokens)
 
-    def drained_in(self, before: int, usual: float, now: float) -> float:
-        """Seconds until so many jobs have begun, as things stand; each takes `usual`."""
+    def speed(self, now: float) -> Speed:
+        """How fast jobs go there from now on, as things stand."""
         ramp, told = self.ramp, self.told(now)
         in_flight = self._relay.gates.of(self.target).concurrency.in_flight
-        # What it takes at once besides (`policy.concurrency`) grows as it is used.
-        at_most = self.running + at_once(self.room.limit(now), in_flight, self.running)
-        most = min(ramp.most(self.others(), told, now), at_most / usual)
-        rate = ramp.rate or ramp.first(told)
         # The other processes are about as fast.
         times = ramp.processes
-        return drained_in(
-            before, times * rate, careful_from=times * ramp.careful_from, most=times * most
+        return Speed(
+            rate=times * (ramp.rate or ramp.first(told)),
+            careful_from=times * ramp.careful_from,
+            most=times * ramp.most(self.others(), told, now),
+            # What it takes at once besides (`policy.concurrency`) grows as it is used.
+            at_once=times * (self.running + at_once(self.room.limit(now), in_flight, self.running)),
         )
 
     def took(self, costs: Iterable[int], now: float) -> None:
