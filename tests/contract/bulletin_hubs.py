@@ -18,8 +18,14 @@ class Member:
         self.bulletin = bulletin
         self.name = bulletin.name
         self.heard = []
+        #: Times that it went down, however short.
+        self.downs = 0
         self._something = asyncio.Event()
-        bulletin.listen(self._hear, self._something.set)
+        bulletin.listen(self._hear, self._changed)
+
+    def _changed(self):
+        self.downs += not self.bulletin.is_up
+        self._something.set()
 
     def _hear(self, sender, topic, body):
         self.heard.append((sender, topic, body))

@@ -84,13 +84,14 @@ async def test_one_that_thaws_knows_that_it_leads_no_more(hub, leader):
 
 async def test_a_session_that_is_ended_is_begun_anew(hub, cluster):
     ann, bob = [await hub.join() for _ in range(2)]
+    before = {member: member.downs for member in (ann, bob)}
     with cluster.connect(hub.url.rpartition("/")[2]) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     for member in (ann, bob):
-        await member.until(lambda me: not me.bulletin.is_up)
+        await member.until(lambda me: me.downs > before[me])
         await member.until(lambda me: me.bulletin.is_up)
     ann.tell("t", b"again")
     await bob.hears((ann, "t", b"again"))

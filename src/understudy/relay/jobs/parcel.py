@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -86,7 +85,7 @@ def unpack(data: bytes, caller: Caller | None, now: float) -> tuple[Incoming, st
 
 def key_digest(caller: Caller | None, key: str) -> str:
     """What is kept of an `Idempotency-Key`: of no use to anyone who does not hold the caller's."""
-    return hmac.new(_secret(caller), b"key\0" + key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_secret(caller), b"key\0" + key.encode(), "sha256").hex()
 
 
 def body_digest(caller: Caller | None, order: Order) -> str:
@@ -95,9 +94,7 @@ def body_digest(caller: Caller | None, order: Order) -> str:
     meaning = _ENCODER.encode(
         (order.operation, request.query, _kept(request, _MEANING), _own(order))
     )
-    digest = hmac.new(_secret(caller), b"body\0" + meaning, hashlib.sha256)
-    digest.update(request.body)
-    return digest.hexdigest()
+    return hmac.digest(_secret(caller), b"body\0" + meaning + request.body, "sha256").hex()
 
 
 def _secret(caller: Caller | None) -> bytes:
