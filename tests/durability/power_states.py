@@ -32,12 +32,15 @@ def look(folder: Path, files: Files) -> Facts:
         asyncio.run(_open(path))
     except StoreError as error:
         return f"does not open: {type(error).__name__}: {error}"
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        for check in ("integrity_check", "foreign_key_check"):
-            said = connection.execute(f"PRAGMA {check}").fetchall()
-            if said not in ([("ok",)], []):
-                return f"{check}: {said[:3]}"
-        return _read(connection)
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            for check in ("integrity_check", "foreign_key_check"):
+                said = connection.execute(f"PRAGMA {check}").fetchall()
+                if said not in ([("ok",)], []):
+                    return f"{check}: {said[:3]}"
+            return _read(connection)
+    except sqlite3.DatabaseError as error:
+        return f"can't be read: {error}"
 
 
 async def _open(path: Path) -> None:

@@ -266,7 +266,7 @@ class TestTheProcessDies:
             under_way = defer(client)
             stand_in.until(is_asked)
             stand_in.play({"fault": "overloaded"})
-            waiting = [defer(client, max_tokens=n) for n in range(101, 111)]
+            waiting = [defer(client, max_tokens=n) for n in range(101, 105)]
             client.relay.process.send_signal(signal.SIGKILL)
             client.relay.ended()
         stand_in.pace()

@@ -293,11 +293,12 @@ class TestErrors:
         assert told["request_id"] == caught.value.request_id
 
     def test_the_sdks_own_retries_heed_the_relay(self, house, claude_sdk):
-        before = len(house.events("request"))
+        tenant = {"x-understudy-tenant": "of-retries"}
         with pytest.raises(anthropic.InternalServerError) as caught:
             claude_sdk.with_options(max_retries=3).messages.create(
-                model="nobody", max_tokens=50, messages=user(HELLO)
+                model="nobody", max_tokens=50, messages=user(HELLO), extra_headers=tenant
             )
         last = caught.value.request_id
         house.log.until(lambda line: last in line and '"event": "request"' in line)
-        assert len(house.events("request")) == before + 1
+        asked = [event for event in house.events("request") if event["tenant"] == "of-retries"]
+        assert [event["request"] for event in asked] == [last]

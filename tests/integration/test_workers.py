@@ -96,6 +96,15 @@ class Crew(Relay):
         wanted = f'"event": "{event}"'
         return json.loads(self.log.until(lambda line: wanted in line, after, LONG))
 
+    def reload(self, told):
+        """Have every worker read another file, and wait until each has."""
+        seen = len(self.log)
+        self.write(told)
+        self.signal(signal.SIGHUP)
+        for worker in (0, 1):
+            wanted = f'"worker": {worker}, "event": "reloaded"'
+            self.log.until(lambda line, wanted=wanted: wanted in line, seen, LONG)
+
     def restart(self):
         """Replace every worker, and wait until that is done."""
         seen = len(self.log)
@@ -151,19 +160,12 @@ def test_a_stream_that_one_worker_has_begun_goes_on_while_it_is_replaced(crew, s
 def test_a_reload_reaches_everyone_and_fails_no_request(crew):
     told = json.loads(json.dumps(crew.config))
     told["features"]["f"]["targets"].reverse()
-    seen = len(crew.log)
     with Load(crew.url) as load:
-        crew.write(told)
-        crew.signal(signal.SIGHUP)
-        first = crew.until("reloaded", seen)
-        other = f'"worker": {1 - first["worker"]}, "event": "reloaded"'
-        crew.log.until(lambda line: other in line, seen)
+        crew.reload(told)
         assert {target_of(crew.url) for _ in range(10)} == {GPT}
         load.more()
     assert load.failures == []
-    crew.write(crew.config)
-    crew.signal(signal.SIGHUP)
-    crew.until("reloaded", len(crew.log) - 1)
+    crew.reload(crew.config)
 
 
 def test_a_faulty_file_is_refused_once_and_changes_nothing(crew):
@@ -171,9 +173,7 @@ def test_a_faulty_file_is_refused_once_and_changes_nothing(crew):
     crew.file.write_text("features: {")
     crew.signal(signal.SIGHUP)
     assert "worker" not in crew.until("reload refused", seen)
-    crew.write(crew.config)
-    crew.signal(signal.SIGHUP)
-    crew.until("reloaded", seen)
+    crew.reload(crew.config)
     assert crew.log.text.count('"event": "reload refused"') == 1
     assert target_of(crew.url) == CLAUDE
 
