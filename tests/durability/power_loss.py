@@ -121,7 +121,7 @@ def render(rows: list[Row], seed: int) -> str:
 def main() -> int:
     """The command."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    options.add_argument("--rounds", type=int, default=60)
+    options.add_argument("--rounds", type=int, default=24)
     options.add_argument("--samples", type=int, default=3, help="drawn states at each moment")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--write", action="store_true", help="into docs/durability.md")

@@ -80,7 +80,8 @@ def rounds(cluster: Cluster, way: str | None, folder: pathlib.Path) -> dict[str,
             found["missed"] = after(everybody, lambda one: one.fleet()["reachable"] is False)
             ends = time.monotonic() + AWAY
             break_down(first, stand_in)
-            first.admin("POST", "targets/gpt/pull", reason="x")
+            # What is broken there anyway: the other one must be left to serve.
+            first.admin("POST", "targets/claude/pull", reason="x")
             failed = asked = 0
             while time.monotonic() < ends:
                 # The others know nothing of it yet.
