@@ -1,8 +1,7 @@
 """A backlog is drained, and what was promised of that is measured: `python tests/drain/run.py`.
 
-In virtual time, in every world of `drain_worlds`, and for real, on SQLite and on PostgreSQL; and
-what a backlog costs others that only waits (`drain_waiting`). Prints how far it is; with `--write`
-the tables go into docs/jobs.md. Exits 1 where a promise was broken.
+In virtual time, in every world of `drain_worlds`, and for real, on SQLite and on PostgreSQL. Prints
+how far it is; with `--write` the tables go into docs/jobs.md. Exits 1 where a promise was broken.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from contract.postgres_cluster import Cluster
 from drain.drain_real import Plan, Ran, run
-from drain.drain_waiting import SLOWER, WAITING, Waits, measure
 from drain.drain_worlds import (
     WORLDS,
     compared,
@@ -171,28 +169,9 @@ def _judge(ran: Ran) -> tuple[list[str], list[str]]:
     return row(told, waits(now, usual)), list(failures(told, now, usual))
 
 
-# -- that only waits
-
-
-def _waiting(options: argparse.Namespace) -> Found:
-    rows, wrong = [], []
-    for store in _stores(options):
-        with _place(store) as url:
-            empty, crowded = measure(url, _sayer(store))
-        rows.append([_NAMES[store], _milliseconds(empty), _milliseconds(crowded)])
-        if crowded.most > SLOWER * empty.most:
-            wrong.append(f"{_NAMES[store]}: people notice a backlog that waits")
-    return table(("", "nobody waits", f"{WAITING:,} jobs wait"), rows), wrong
-
-
-def _milliseconds(waits: Waits) -> str:
-    return f"{waits.half:.1f} / {waits.most:.1f} ms"
-
-
 _PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "virtual": _virtual,
     "real": _real,
-    "waiting": _waiting,
 }
 
 
