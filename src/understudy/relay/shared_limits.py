@@ -12,15 +12,15 @@ processes that there last were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from understudy.core.allotment import Holder, Taken
 from understudy.policy.allotments import Allotments
-from understudy.ports import MAX_WORD_BYTES
 from understudy.relay.fleet import Fleet
+from understudy.relay.fleet.words import pack
 
 __all__ = ["TELL_SECONDS", "TOPIC", "SharedLimits"]
 
@@ -88,13 +88,13 @@ class SharedLimits:
         self._is_telling = False
         told = self._allotments.tell(self._now())
         if self._fleet.is_up:
-            for word in _words(told):
+            for word in pack(map(_ENCODER.encode, told)):
                 self._fleet.tell(TOPIC, word)
 
     def _hear(self, sender: str, body: bytes) -> None:
         try:
             rows = _DECODER.decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # A newer program's, perhaps.
             return
         now = self._now()
@@ -102,18 +102,3 @@ class SharedLimits:
             holder = self._holder(taken.key)
             if holder is not None:
                 self._allotments.hear(sender, holder, taken, now)
-
-
-def _words(rows: Iterable[Taken]) -> Iterator[bytes]:
-    """As few words as they fit in."""
-    held: list[bytes] = []
-    size = 2
-    for row in rows:
-        piece = _ENCODER.encode(row)
-        if size + len(piece) > MAX_WORD_BYTES:
-            yield b"[%b]" % b",".join(held)
-            held, size = [], 2
-        held.append(piece)
-        size += len(piece) + 1
-    if held:
-        yield b"[%b]" % b",".join(held)
