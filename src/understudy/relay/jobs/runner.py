@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from understudy.ports import Claimed, Lane, StoreError
 from understudy.relay.jobs.bell import Place, rung
 from understudy.relay.jobs.run import LEASE_SECONDS, Run
+from understudy.relay.jobs.tasks import wind_up
 from understudy.relay.jobs.ways import Way
 
 if TYPE_CHECKING:
@@ -81,12 +82,7 @@ class Runner:
         """Give back what is under way. Nothing is being claimed any more."""
         for run in list(self._runs.values()):
             run.leave()
-        tasks = list(self._tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await wind_up(self._tasks, LEAVE_SECONDS)
 
     async def keep_running(self) -> None:
         """Look for jobs to begin, again and again, until it is stopped."""

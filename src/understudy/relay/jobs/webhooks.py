@@ -23,6 +23,7 @@ from understudy.ports import Callback, StoreError
 from understudy.providers.retry_after import from_headers
 from understudy.relay.http import Origin
 from understudy.relay.jobs.bell import rung
+from understudy.relay.jobs.tasks import wind_up
 from understudy.relay.jobs.views import callback_body, callback_id
 from understudy.services.webhook_metrics import Told, WebhookMetrics
 from understudy.services.webhook_signing import signatures
@@ -126,12 +127,7 @@ class Webhooks:
         """Stop. What is not told by then is told by others, or later."""
         self._telling.cancel()
         await asyncio.gather(self._telling, return_exceptions=True)
-        tasks = list(self._tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await wind_up(self._tasks, LEAVE_SECONDS)
 
     async def _keep_telling(self) -> None:
         log = self._jobs.relay.log
