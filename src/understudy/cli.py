@@ -36,8 +36,10 @@ from understudy.cli_ask import (
     ask,
     client_for,
     complain,
+    duration,
     explain,
     load_settings,
+    print_json,
     shaped,
 )
 from understudy.cli_jobs import jobs
@@ -122,7 +124,7 @@ def serve(
     seat
         Of one of several workers; for their supervisor to say.
     """
-    seconds = _duration("--grace", grace)
+    seconds = duration("--grace", grace)
     settings = load_settings(config)  # What is wrong with it is said before anything is built.
     if not 1 <= workers <= MOST_WORKERS:
         raise UsageError(f"--workers is not a number of processes; write 1 to {MOST_WORKERS}")
@@ -171,7 +173,7 @@ def check(
     if schema:
         from understudy.config import json_schema  # noqa: PLC0415
 
-        print(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+        print_json(json_schema())
         return DONE
     settings = load_settings(config)
     print(f"{config}: fine: {_summarise(settings)}")
@@ -304,7 +306,7 @@ def status(
     client = client_for(config, url)
     if as_json:
         health = ask(client.health)
-        print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
+        print_json(health)
     elif sys.stdout.isatty() and not once:
         return _watch(client)
     else:
@@ -426,15 +428,6 @@ def _summarise(settings: Settings) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _duration(option: str, text: str) -> float:
-    from understudy.core.units import parse_duration  # noqa: PLC0415
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{option} is {error}; write 500ms, 10s, 5m or 2h") from None
 
 
 def _address(option: str, text: str) -> Listen:

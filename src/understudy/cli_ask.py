@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import msgspec
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ __all__ = [
     "ask",
     "client_for",
     "complain",
+    "duration",
     "explain",
     "load_settings",
+    "print_json",
     "shaped",
 ]
 
@@ -155,6 +158,20 @@ def load_settings(path: Path) -> Settings:
     return load(text, os.environ, source=str(path))
 
 
+def duration(option: str, text: str) -> float:
+    """Seconds, as an option says them.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    from understudy.core.units import parse_duration  # noqa: PLC0415
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option} is {error}; write 500ms, 10s, 5m or 2h") from None
+
+
 def explain(error: OSError) -> str:
     """What the system would not do, in a few words."""
     reason = error.strerror or str(error)
@@ -165,3 +182,8 @@ def complain(*lines: str) -> None:
     """Say what is wrong, on standard error."""
     for line in lines:
         print(line, file=sys.stderr)
+
+
+def print_json(value: object) -> None:
+    """An answer for programs, indented for people."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

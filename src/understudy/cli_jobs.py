@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
 from understudy.cli_ask import (
@@ -23,6 +22,8 @@ from understudy.cli_ask import (
     ask,
     client_for,
     complain,
+    duration,
+    print_json,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def list_(
         )
     )
     if as_json:
-        _print_json(page)
+        print_json(page)
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         print("\n".join(page_lines(page, client.url, width=width)))
@@ -107,7 +108,7 @@ def show(
     client = client_for(config, url)
     detail = ask(lambda: client.job(job_id, tenant))
     if as_json:
-        _print_json(detail)
+        print_json(detail)
     else:
         print("\n".join(detail_lines(detail)))
     return DONE
@@ -181,7 +182,7 @@ def drain(
     timeout
         How long to watch, such as 10m; else until they are done.
     """
-    seconds = None if timeout is None else _seconds(timeout)
+    seconds = None if timeout is None else duration("--timeout", timeout)
     client = client_for(config, url)
     try:
         left = _watch(client, feature, tenant, seconds)
@@ -254,16 +255,3 @@ def _left(lanes: Sequence[LaneRow]) -> int:
 
 def _jobs(count: int) -> str:
     return "1 job" if count == 1 else f"{count:,} jobs"
-
-
-def _seconds(text: str) -> float:
-    from understudy.core.units import parse_duration  # noqa: PLC0415
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--timeout is {error}; write 500ms, 10s, 5m or 2h") from None
-
-
-def _print_json(value: msgspec.Struct) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
