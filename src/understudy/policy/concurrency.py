@@ -145,7 +145,7 @@ class Concurrency:
         self.limit = max(BACKOFF * min(self.limit, tried), LEAST)
 
     def is_full(self, share: float = 1.0) -> bool:
-        """Whether `share` (0 to 1) of the limit is in use."""
+        """Whether so much of the limit is in use: `share` of it, 1 for all."""
         return self.in_flight >= self.limit * share
 
     def _close(self, now: float) -> None:

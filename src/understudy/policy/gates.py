@@ -171,7 +171,7 @@ class Gate:
         share = 1.0 - RESERVE if background else 1.0
         if ticket.waits and not background and now - ticket.since >= GUESS_SECONDS:
             share = GUESS_STRETCH
-        if concurrency.in_flight >= share * concurrency.limit:
+        if concurrency.is_full(share):
             return f"{self._key}: it bears {concurrency.limit:.0f} answers at once"
         return None
 
@@ -247,7 +247,7 @@ class Gate:
         self.allowance.told(quotas, mark, now)
 
     def pushed_back(
-        self, now: float, retry_after: float | None, *, is_limit: bool, is_out: bool = False
+        self, now: float, retry_after: float | None, *, is_limit: bool, is_out: bool
     ) -> None:
         """The provider has turned something away: our limit is reached, or it is overloaded.
 

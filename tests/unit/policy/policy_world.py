@@ -412,7 +412,8 @@ class Life:
         gate.allowance.used(self.limits.claim.need, None, now)
         if what is not None and what.kind in {Kind.THROTTLED, Kind.OVERLOAD}:
             is_limit = what.kind is Kind.THROTTLED
-            gate.pushed_back(now, what.retry_after, is_limit=is_limit)
+            is_out = bool(world.board.resting(start.target))
+            gate.pushed_back(now, what.retry_after, is_limit=is_limit, is_out=is_out)
         world.board.ended(
             start.target, attempt.result, attempt.fault, now, start.began, retry=retry
         )
