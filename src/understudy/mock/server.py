@@ -6,11 +6,10 @@ import asyncio
 import signal
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Self
 
 from understudy.mock.board import Board
-from understudy.mock.catalogue import CATALOGUE, CatalogueEntry
 from understudy.mock.http import Connection, Sleep
 from understudy.mock.pace import Pace
 from understudy.mock.stand_in import StandIn
@@ -40,11 +39,6 @@ class MockServer:
         """Its root, without a slash at the end: Anthropic's base URL. OpenAI's ends in `/v1`."""
         host = self._address[0]
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    @property
-    def catalogue(self) -> Mapping[str, CatalogueEntry]:
-        """Every fault that it can play, by name."""
-        return CATALOGUE
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""

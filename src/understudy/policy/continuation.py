@@ -212,11 +212,6 @@ class Continuation:
         """Of all attempts, so far as this one told its own."""
         return self._before if self._usage is None else self._before.plus(self._usage)
 
-    @property
-    def attempt_usage(self) -> Usage | None:
-        """What this attempt told of its own usage."""
-        return self._usage
-
     def take(self, events: Iterable[Event]) -> list[Event]:
         """The events that the caller is to have for these, in order."""
         out: list[Event] = []

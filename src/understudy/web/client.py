@@ -57,10 +57,6 @@ class AdminClient:
         """Everything that is known now. Raises AdminError, as the others do."""
         return self._decode(self._call("GET", "/health"), HealthView)
 
-    def health_json(self) -> bytes:
-        """The same, as it came."""
-        return self._call("GET", "/health")
-
     def pull(self, node: str, asked: PullRequest) -> Done:
         """Take a node out of use."""
         return self._decode(self._call("POST", f"/targets/{_spelled(node)}/pull", asked), Done)

@@ -292,7 +292,6 @@ def test_usage_is_the_sum():
     follows = continuation.take([AGAIN, FINISHED, UsageSeen(told), Ended()])
     assert follows == [FINISHED, UsageSeen(whole), Ended()]
     assert continuation.usage == whole
-    assert continuation.attempt_usage == told
 
 
 def test_usage_that_only_the_beginning_told_is_told_at_the_end():
