@@ -49,10 +49,7 @@ class Callers:
             f"{method} {path} HTTP/1.1\r\nhost: relay\r\nanthropic-version: 2023-06-01\r\n"
             f"content-type: application/json\r\n{lines}content-length: {len(data)}\r\n\r\n"
         )
-        if self._idle:
-            reader, writer = self._idle.pop()
-        else:
-            reader, writer = await asyncio.open_connection(self._host, self._port, limit=2**24)
+        reader, writer = await self._connection()
         try:
             writer.write(head.encode() + data)
             got = await _read(reader)
@@ -64,6 +61,15 @@ class Callers:
         else:
             self._idle.append((reader, writer))
         return got
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            # It has been idle for too long.
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port, limit=2**24)
 
     def close(self) -> None:
         """Let the connections go."""

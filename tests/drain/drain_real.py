@@ -209,9 +209,12 @@ class _Story:
     async def _one(self, number: int) -> None:
         body = _body(f"Question {number}: what of the tide?", 60, stream=True)
         at = time.time()
+        # Who is told nothing at all counts as well.
+        asked = Asked(at, 0, None)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             got = await self._relay.ask("POST", "/v1/messages", _of("people"), body)
-            self._drain.people.append(Asked(at, got.status, got.first))
+            asked.status, asked.first = got.status, got.first
+        self._drain.people.append(asked)
 
     async def _accept(self) -> None:
         """Everybody's jobs, as fast as they are taken."""

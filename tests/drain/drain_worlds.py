@@ -17,6 +17,7 @@ from simulation.sim_drain_measures import (
     people_wait,
     rates,
     refusals,
+    unserved,
 )
 from understudy.mock import Capacity, Limit
 
@@ -86,7 +87,9 @@ def compared(told: Drain, control: Drain) -> tuple[float, float]:
 def failures(told: Drain, now: float, usual: float) -> Iterator[str]:
     """What was promised, and is not so."""
     full, fair, rate = refusals(told), fairness(told), rates(told)
+    nobody = unserved(told, told.well + SETTLED, told.over)
     promises = {
+        f"{nobody} of the people got no answer": nobody == 0,
         f"{lost(told)} jobs lost": lost(told) == 0,
         f"a tenant had {fair.over:.2f} of its share": fair.over >= 0.8,
         f"a tenant was behind by {fair.behind:.1f} jobs within 200": not fair.behind > 2.0,
