@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 import ssl
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support_pages import put
 from understudy.config import load
 from understudy.core.conversation import Usage
 from understudy.core.outcomes import Attempt, Record
@@ -21,7 +23,6 @@ from understudy.relay.relay import Relay
 from understudy.services.logs import Log
 
 PAGE = Path(__file__).parent.parent / "docs/limits.md"
-BEGIN, END = "<!-- caller_limits.py begin -->", "<!-- caller_limits.py end -->"
 ROUNDS, REQUESTS = 15, 2_000
 PATHS = {"messages": "/v1/messages", "chat_completions": "/v1/chat/completions"}
 ALL = "{requests_per_minute: 900000000, tokens_per_minute: 900000000, concurrency: 900000000}"
@@ -86,9 +87,7 @@ def main() -> None:
     made = asyncio.run(table())
     print(made)
     if "--write" in sys.argv:
-        page = PAGE.read_text(encoding="utf-8")
-        pattern = f"(?s)(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})"
-        PAGE.write_text(re.sub(pattern, lambda _: f"{made}\n", page), encoding="utf-8")
+        put(PAGE, "caller-limits", made)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ from meter import Clock, Slice, Slices
 from process import RUN, ends_on_signals
 
 from contract.postgres_cluster import Cluster
-from durability.page import machine, put, say, table
+from support_pages import machine, put, say, table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+PAGE = ROOT / "docs/durability.md"
 BENCH_PYTHON = ROOT / ".venv-bench/bin/python"
 CALLERS = (1, 16, 64, 256)
 #: Jobs accepted a second that each store must bear, over HTTP too.
@@ -307,7 +308,7 @@ def main() -> int:
     text = render(findings, goals, words)
     say(text)
     if told.write:
-        put("rates", text)
+        put(PAGE, "rates", text)
     return 0 if all(met for _, _, met in goals) else 1
 
 

@@ -30,13 +30,13 @@ from detection.campaign import (
 from detection.goals import Goal, judge
 from detection.measures import Detection, Flapping, Frailty, Healthy, Recovery, quantile
 from detection.watched import NEVER
+from support_pages import put, say, table
 
 __all__ = ["main", "render", "write"]
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs/detection.md"
 #: The row that tells how many outages there were.
 _WHOLE = "every call fails"
-_BEGIN, _END = "<!-- detection:begin -->", "<!-- detection:end -->"
 
 
 def render(found: Findings, goals: list[Goal]) -> str:
@@ -53,7 +53,7 @@ def render(found: Findings, goals: list[Goal]) -> str:
 
 def _goals(goals: list[Goal]) -> str:
     rows = [[goal.text, goal.found, "PASS" if goal.met else "**FAIL**"] for goal in goals]
-    return _table(["goal", "found", ""], rows)
+    return table(["goal", "found", ""], rows)
 
 
 def _by_detector(
@@ -72,7 +72,7 @@ def _false_alarms(found: Findings) -> str:
             probes = mean(day.probes for day in days)
             rows.append([f"{rate:g}", base, f"{len(days):,}", *cells, f"{probes:,.0f}"])
     head = ["calls a minute", "fail anyway", "days", *found.sizes.detectors]
-    return _table([*head, "probes a day (Understudy)"], rows)
+    return table([*head, "probes a day (Understudy)"], rows)
 
 
 def _alarms_a_day(days: list[Healthy]) -> str:
@@ -86,7 +86,7 @@ def _detections(found: Findings, rate: float) -> str:
         onset = [one.from_onset for one in found.detection[Row(rate, what)]]
         cells = _by_detector(found, found.detection, (rate, what), _delays)
         rows.append([what, *cells, _both(onset)])
-    return _table(["", *found.sizes.detectors, "Understudy, from the onset"], rows)
+    return table(["", *found.sizes.detectors, "Understudy, from the onset"], rows)
 
 
 def _delays(outages: list[Detection]) -> str:
@@ -101,7 +101,7 @@ def _failed(found: Findings, rate: float) -> str:
     rows = [
         [what, *_by_detector(found, found.detection, (rate, what), _failures)] for what in ILLNESSES
     ]
-    return _table(["", *found.sizes.detectors], rows)
+    return table(["", *found.sizes.detectors], rows)
 
 
 def _failures(outages: list[Detection]) -> str:
@@ -119,7 +119,7 @@ def _recoveries(found: Findings) -> str:
                 rows.append([f"{rate:g}", what, name, seen, *_recovery(ends)])
     head = ["calls a minute", "outage", "detector", "open when it ended", "callers' calls a minute"]
     head += ["probes a minute", "last rest", "closed after healing", "all traffic, after closing"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _recovery(ends: list[Recovery]) -> list[str]:
@@ -147,7 +147,7 @@ def _frailty(found: Findings) -> str:
         for what in FRAIL
         if Row(rate, what) in found.frailty
     ]
-    return _table(["calls a minute", "strong again after", *found.sizes.detectors], rows)
+    return table(["calls a minute", "strong again after", *found.sizes.detectors], rows)
 
 
 def _refusals(ends: list[Frailty]) -> str:
@@ -161,7 +161,7 @@ def _flapping(found: Findings) -> str:
         for rate in found.sizes.rates
         for what in COMINGS
     ]
-    return _table(["calls a minute", "for an hour", *found.sizes.detectors], rows)
+    return table(["calls a minute", "for an hour", *found.sizes.detectors], rows)
 
 
 def _flaps(hours: list[Flapping]) -> str:
@@ -181,22 +181,13 @@ def _seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 99.95 else f"{value / 60.0:.1f} min"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def write(part: str, page: Path = _PAGE) -> None:
     """Puts the part between the markers of the page; the prose around it stays.
 
     Raises:
         ValueError: The page has no markers.
     """
-    before, begin, rest = page.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {_BEGIN} … {_END}")
-    page.write_text(f"{before}{_BEGIN}\n\n{part}\n\n{_END}{after}")
+    put(page, "detection", part)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -211,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stderr.write("\n")
     goals = judge(found)
     part = render(found, goals)
-    sys.stdout.write(f"{part}\n")
+    say(part)
     if options.write:
         write(part)
     return 0 if all(goal.met for goal in goals) else 1

@@ -30,9 +30,9 @@ from drain.drain_worlds import (
     row,
     waits,
 )
-from durability.page import machine, table
 from simulation.sim_drain import Drain, World, drain
 from simulation.sim_drain_measures import people_wait
+from support_pages import machine, put, table
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs/jobs.md"
 _HEAD = (
@@ -70,7 +70,7 @@ def main() -> int:
         wrong += broken
         sys.stdout.write(f"{words}\n")
         if options.write:
-            _put(f"drain-{part}", f"{machine()}.\n\n{words}")
+            put(_PAGE, f"drain-{part}", f"{machine()}.\n\n{words}")
     for line in wrong:
         _say(f"BROKEN: {line}")
     return 1 if wrong else 0
@@ -79,15 +79,6 @@ def main() -> int:
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def _put(part: str, words: str) -> None:
-    begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
-    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_end:
-        raise ValueError(f"{_PAGE} has no {begin} … {end}")
-    _PAGE.write_text(f"{before}{begin}\n\n{words}\n\n{end}{after}", encoding="utf-8")
 
 
 def _tables(rows: list[list[str]], estimates: list[list[str]]) -> str:

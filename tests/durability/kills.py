@@ -19,10 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from durability.kill_houses import PostgresHouse, SqliteHouse, stand_in
 from durability.kill_lane import Lane, Report
-from durability.page import machine, put, say, table
+from support_pages import machine, put, say, table
 
 __all__ = ["main", "run"]
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/durability.md"
 HOUSES = {"sqlite": SqliteHouse, "postgresql": PostgresHouse}
 
 
@@ -138,7 +139,7 @@ def main() -> int:
     text = render(reports, told.seed)
     say(text)
     if told.write:
-        put("kills", text)
+        put(PAGE, "kills", text)
     return 1 if any(report.ledger.faults for report in reports) else 0
 
 

@@ -20,12 +20,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from durability.page import machine, put, say, table
 from durability.power import Outcome, Recording, again, losses, record
 from durability.power_workload import Work
+from support_pages import machine, put, say, table
 
 __all__ = ["main"]
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/durability.md"
 #: Points that one process looks at before it says so.
 CHUNK = 100
 #: States in which the power goes once more while the store recovers.
@@ -145,7 +146,7 @@ def main() -> int:
     for row in wrong:
         say("\n  ".join([row.name, *row.outcome.faults[:20]]))
     if told.write:
-        put("power-loss", text)
+        put(PAGE, "power-loss", text)
     return 1 if wrong else 0
 
 

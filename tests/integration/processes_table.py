@@ -22,11 +22,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from contract.postgres_cluster import Cluster
 from simulation.sim_fleet_outage import DOWN, HANGS, probes_of
+from support_pages import put, say
 from support_processes import House, Process, break_down, until
 from support_relay import StandIn
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/processes.md"
-BEGIN, END = "<!-- figures:begin -->\n", "<!-- figures:end -->\n"
 PROCESSES = 4
 #: Seconds for which PostgreSQL is away.
 AWAY = 60.0
@@ -149,14 +149,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     told = parser.parse_args()
-    table = "\n".join([*times(told.rounds), "", *probes(), ""])
-    if not told.write:
-        print(table)  # noqa: T201 - asked for
-        return
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, behind = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{behind}", encoding="utf-8")
+    text = "\n".join([*times(told.rounds), "", *probes()])
+    if told.write:
+        put(PAGE, "figures", text)
+    else:
+        say(text)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from simulation.sim_incident_scripts import HARDER, INCIDENTS, WELL, Script, nothing
 from simulation.sim_incident_world import World, play
+from support_pages import put, say
 from understudy.policy.attribute import Cause, CauseKind, explain
 from understudy.policy.evidence import Evidence
 
@@ -47,7 +48,6 @@ FIRST_SEED = 10_000
 #: Shares of calls that fail while nothing is wrong.
 NOISES = (0.01, 0.03)
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "attribution.md"
-_BEGIN, _END = "<!-- attribution:begin -->", "<!-- attribution:end -->"
 
 #: For each look, how often it was `right`, `wrong` or `unknown`.
 Row = dict[float, Counter[str]]
@@ -146,17 +146,12 @@ def main() -> None:
         return
     lines, missed = [], []
     for line, met in table(asked.seeds):
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        say(line)
         lines.append(line)
         if not met:
             missed.append(line)
     if asked.write:
-        page = _PAGE.read_text("utf-8")
-        before, _, rest = page.partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        text = "\n".join(lines)
-        _PAGE.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", "utf-8")
+        put(_PAGE, "attribution", "\n".join(lines))
     if missed:
         sys.exit("missed its goals:\n" + "\n".join(missed))
 

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from simulation.sim_quality_world import ILLNESSES, STILL, Found, Illness, Kitchen
 from simulation.sim_quality_world import healthy as healthy_life
 from simulation.sim_quality_world import ill as ill_life
+from support_pages import put, say, table
 
 __all__ = ["Findings", "Row", "Sizes", "collect", "main", "render", "write"]
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs/quality.md"
-_BEGIN, _END = "<!-- quality:begin -->", "<!-- quality:end -->"
 #: Answers that a model is known by when it falls ill: well known, and just taken into use.
 KNOWN, NEW = 3000, 300
 #: Healthy lives in one piece of work.
@@ -101,7 +101,7 @@ def _false_alarms(found: Findings) -> str:
     ]
     total = alarms.total()
     rows.append([f"all, in {answers:,} answers", str(total), _rate(total * 10_000 / answers)])
-    return _table(["a sound model was doubted for", "times", "per 10,000 answers"], rows)
+    return table(["a sound model was doubted for", "times", "per 10,000 answers"], rows)
 
 
 def _illnesses(found: Findings, known: int) -> str:
@@ -116,7 +116,7 @@ def _illnesses(found: Findings, known: int) -> str:
         "not within 5,000",
         f"some doubt cleared within {STILL}, still ill",
     ]
-    return _table([*head, "well again: cleared after"], rows)
+    return table([*head, "well again: cleared after"], rows)
 
 
 def _name(illness: Illness) -> str:
@@ -150,22 +150,13 @@ def _rate(value: float) -> str:
     return f"{value:.3f}" if value else "0"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def write(part: str, page: Path = _PAGE) -> None:
     """Puts the part between the markers of the page; the prose around it stays.
 
     Raises:
         ValueError: The page has no markers.
     """
-    before, begin, rest = page.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no {_BEGIN} … {_END}")
-    page.write_text(f"{before}{_BEGIN}\n\n{part}\n\n{_END}{after}")
+    put(page, "quality", part)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -178,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = told.parse_args(arguments)
     sizes = Sizes(healthy=options.healthy, ill=options.ill)
     part = render(collect(sizes, options.processes))
-    sys.stdout.write(f"{part}\n")
+    say(part)
     if options.write:
         write(part)
     return 0

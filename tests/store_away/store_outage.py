@@ -11,8 +11,6 @@ not hold that docs/processes.md promises.
 import argparse
 import asyncio
 import contextlib
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -28,9 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from store_away.outage_callers import Callers, Jobs, ask_once
 from store_away.outage_house import House, model_of, target_of
 from store_away.outage_workers import Crew
+from support_pages import machine, put, table
+from support_pages import say as tell
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/processes.md"
-BEGIN, END = "<!-- store-outage:begin -->", "<!-- store-outage:end -->"
 WORKERS = 4
 #: Seconds: before anything happens, and that anything may take.
 SETTLE, PATIENCE = 10.0, 600.0
@@ -69,9 +68,8 @@ class Report:
 
 
 def say(text: str) -> None:
-    """A line for whoever watches."""
-    sys.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {text}\n")
-    sys.stdout.flush()
+    """A line for whoever watches, and when it was said."""
+    tell(f"{datetime.now(UTC):%H:%M:%S} {text}")
 
 
 class Scene:
@@ -252,9 +250,7 @@ def tables(report: Report) -> str:
         return f"{callers.asked[phase]:,}, {callers.failed[phase]}"
 
     kinds = [outage.kind for outage in report.outages]
-    rows: list[list[str]] = [
-        [f"PostgreSQL for {report.seconds:.0f} s", *kinds],
-        ["---", *("---" for _ in kinds)],
+    rows = [
         ["relay requests while it was away, failed", *(asked(f"{k}, away") for k in kinds)],
         ["the slowest of them", *(s(callers.slowest.get(f"{k}, away")) for k in kinds)],
         ["relay requests after it was back, failed", *(asked(f"{k}, after") for k in kinds)],
@@ -271,7 +267,7 @@ def tables(report: Report) -> str:
         ],
         ["jobs refused meanwhile (503)", *(str(o.refused) for o in report.outages)],
     ]
-    first = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    first = table([f"PostgreSQL for {report.seconds:.0f} s", *kinds], rows)
     failed = sum(status != "succeeded" for _, _, status in jobs.ended)
     spread = [one for one in report.spread if one is not None]
     second = (
@@ -282,28 +278,7 @@ def tables(report: Report) -> str:
         f"{report.seconds:.0f} s: {report.probes[WORKERS]} of {WORKERS} workers together, "
         f"{report.probes[1]} of one process alone."
     )
-    return f"{first}\n\n{second}\n\n{_machine()}"
-
-
-def _machine() -> str:
-    model = "an unknown processor"
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            model = line.partition(": ")[2]
-            break
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {model}, "
-        f"Linux {platform.release()}, Python {platform.python_version()}."
-    )
-
-
-def put(text: str) -> None:
-    """Into the page."""
-    before, found, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not found or not closed:
-        raise ValueError(f"{PAGE} has no {BEGIN} … {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    return f"{first}\n\n{second}\n\n{machine()}."
 
 
 def main() -> int:
@@ -320,7 +295,7 @@ def main() -> int:
     text = tables(report)
     say(f"\n{text}")
     if told.write:
-        put(text)
+        put(PAGE, "store-outage", text)
     found = faults(report)
     for fault in found:
         say(f"FAULT {fault}")

@@ -1,6 +1,6 @@
-"""Puts generated tables between their markers in docs/durability.md; the prose around them stays.
+"""Generated parts of the documentation's pages: what they are made of, and how they are put there.
 
-And says on the terminal how far one is.
+And a line on the terminal for whoever watches.
 """
 
 import os
@@ -12,21 +12,19 @@ from pathlib import Path
 
 __all__ = ["machine", "put", "say", "table"]
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/durability.md"
 
-
-def put(part: str, text: str) -> None:
-    """Replace the part of that name.
+def put(page: Path, part: str, text: str) -> None:
+    """Replace what stands between the part's markers in the page; the prose around it stays.
 
     Raises:
         ValueError: the page has no markers for it.
     """
     begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
-    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{PAGE} has no {begin} … {end}")
-    PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no {begin} … {end}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
