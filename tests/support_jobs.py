@@ -2,13 +2,9 @@
 
 import contextlib
 import itertools
-import pathlib
-import shutil
-import tempfile
 
 import httpx
 
-from contract.postgres_cluster import Cluster
 from support_relay import Relay, config_for
 
 #: A lease must run out, and then the job be done.
@@ -55,17 +51,3 @@ def events(client, location):
         assert stream.status_code == 200
         names += [line[7:] for line in stream.iter_lines() if line.startswith("event: ")]
     return names
-
-
-@contextlib.contextmanager
-def postgres():
-    """A PostgreSQL of our own."""
-    # Not below pytest's own folder, which only its user may enter.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)

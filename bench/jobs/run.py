@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from meter import Clock, Slice, Slices
 from process import RUN, ends_on_signals
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import Cluster, postgres
 from support_pages import machine, put, say, table
 
 HERE = Path(__file__).resolve().parent
@@ -290,13 +290,8 @@ def main() -> int:
     ends_on_signals()
     # Not in memory, where nothing is flushed: beside the sources.
     RUN.mkdir(exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=RUN)))
-        server = Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-        stack.callback(shutil.rmtree, server, ignore_errors=True)
-        cluster = Cluster(server)
-        cluster.start()
-        stack.callback(cluster.stop, "immediate")
+    with tempfile.TemporaryDirectory(dir=RUN) as place, postgres() as cluster:
+        folder = Path(place)
         stores = Stores(cluster, folder)
         for number in range(1, told.rounds + 1):
             say(f"round {number} of {told.rounds}")

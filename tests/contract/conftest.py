@@ -1,14 +1,10 @@
 """A private PostgreSQL for the session, and an empty store of each kind for each test."""
 
 import asyncio
-import shutil
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 from understudy.store import open_store, parse_store_url
 
 TABLES = (
@@ -19,13 +15,8 @@ TABLES = (
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A running PostgreSQL. Not below pytest's own folder, which only its user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cluster = Cluster(folder)
-        cluster.start()
-        stack.callback(cluster.stop, "immediate")
+    """A running PostgreSQL."""
+    with postgres() as cluster:
         yield cluster
 
 

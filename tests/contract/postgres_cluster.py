@@ -9,6 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -79,9 +81,18 @@ class Cluster:
         return str(self.folder / "data")
 
     @property
+    def _pid_file(self) -> Path:
+        return self.folder / "data" / "postmaster.pid"
+
+    @property
     def main_pid(self):
         """The server's first process."""
-        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        return int(self._pid_file.read_text().split()[0])
+
+    @property
+    def is_there(self) -> bool:
+        """It was started, and has been neither stopped nor killed since."""
+        return self._pid_file.exists()
 
     def kill(self):
         """SIGKILL to the first process; the others find out and end, which is waited for."""
@@ -95,7 +106,7 @@ class Cluster:
             for handle in handles:
                 select.select([handle], [], [])
         # Until its parent has asked for it, a dead process looks alive to the next start.
-        (self.folder / "data" / "postmaster.pid").unlink()
+        self._pid_file.unlink()
 
     def _pids(self):
         main = self.main_pid
@@ -125,6 +136,20 @@ class Cluster:
             log = self.folder / "log"
             words = done.stdout or (log.read_bytes() if log.exists() else b"")
             pytest.fail(f"{program} failed: {words.decode(errors='replace')}", pytrace=False)
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL that runs, of which nothing is left in the end."""
+    # Not below pytest's folders: only their user may enter them, and the server's is another one.
+    with tempfile.TemporaryDirectory(prefix="understudy-pg-", ignore_cleanup_errors=True) as folder:
+        cluster = Cluster(Path(folder))
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            if cluster.is_there:
+                cluster.stop("immediate")
 
 
 def _signal(pids, number):

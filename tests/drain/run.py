@@ -20,7 +20,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 from drain.drain_real import Plan, Ran, run
 from drain.drain_worlds import (
     WORLDS,
@@ -174,20 +174,12 @@ def _sayer(store: str) -> Callable[[str], None]:
 @contextmanager
 def _place(store: str) -> Iterator[str]:
     """The URL of an empty store."""
-    with tempfile.TemporaryDirectory() as folder:
-        if store == "sqlite":
-            yield f"sqlite:///{folder}/jobs.db"
-            return
-        # Its server is another user's.
-        Path(folder).chmod(0o755)
-        home = Path(folder) / "postgresql"
-        home.mkdir()
-        cluster = Cluster(home)
-        cluster.start()
-        try:
+    if store == "postgresql":
+        with postgres() as cluster:
             yield cluster.database()
-        finally:
-            cluster.stop("immediate")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/jobs.db"
 
 
 if __name__ == "__main__":

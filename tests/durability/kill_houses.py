@@ -4,15 +4,13 @@ import asyncio
 import contextlib
 import json
 import random
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 from durability.kill_audit import open_postgres, open_sqlite
 from durability.kill_process import PATIENCE, DiedError, Nursery, Process
 from durability.kill_requests import config
@@ -141,10 +139,8 @@ class PostgresHouse(House):
     starts = 10
 
     def __init__(self, folder: Path, provider: str, chance: random.Random) -> None:
-        # Not below a folder that only its user may enter.
-        self._server_folder = Path(mkdtemp(prefix="understudy-pg-"))
-        self._cluster = Cluster(self._server_folder)
-        self._cluster.start()
+        self._stack = contextlib.ExitStack()
+        self._cluster = self._stack.enter_context(postgres())
         self._url = self._cluster.database()
         super().__init__(folder, provider, chance)
 
@@ -166,5 +162,4 @@ class PostgresHouse(House):
     def close(self) -> None:
         """The server too."""
         super().close()
-        self._cluster.stop("immediate")
-        shutil.rmtree(self._server_folder, ignore_errors=True)
+        self._stack.close()

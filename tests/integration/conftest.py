@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 
+from contract.postgres_cluster import postgres
 from support_lab import open_lab
 from support_relay import (
     PATIENCE,
@@ -166,6 +167,13 @@ def lab(tmp_path_factory):
     """A relay that each test furnishes with the targets that it wants."""
     with open_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A PostgreSQL, which the tests of a file may do anything to."""
+    with postgres() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

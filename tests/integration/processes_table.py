@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
-import shutil
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import Cluster, postgres
 from simulation.sim_fleet_outage import DOWN, HANGS, probes_of
 from support_pages import put, say
 from support_processes import House, Process, break_down, until
@@ -100,14 +99,8 @@ def rounds(cluster: Cluster, way: str | None, folder: pathlib.Path) -> dict[str,
 
 def times(count: int) -> Iterator[str]:
     """The table of times, of so many rounds each."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-figures-"))
-    with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        (folder / "pg").mkdir()
-        folder.chmod(0o755)
-        cluster = Cluster(folder / "pg")
-        cluster.start()
-        stack.callback(cluster.stop, "immediate")
+    with postgres() as cluster, tempfile.TemporaryDirectory(prefix="understudy-figures-") as place:
+        folder = pathlib.Path(place)
         yield "| what | known to all others after (median; longest), s |"
         yield "|---|---|"
         lives = [rounds(cluster, None, folder / f"life-{number}") for number in range(count)]

@@ -3,11 +3,8 @@
 import contextlib
 import datetime as dt
 import json
-import pathlib
 import re
-import shutil
 import signal
-import tempfile
 import time
 
 import anthropic
@@ -15,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 from support_relay import PATIENCE, Relay, StandIn, config_for
 
 HELLO = [{"role": "user", "content": "Why do ships keep a logbook?"}]
@@ -457,27 +454,19 @@ def test_the_same_job_asked_for_again_costs_no_tokens(ask):
 @contextlib.contextmanager
 def two_processes(stand_in, directory):
     """Two relays over one PostgreSQL, and a client of each."""
-    # Not below pytest's own folder, which only its user may enter.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
+    with postgres() as cluster, contextlib.ExitStack() as stack:
         config = {
             **config_for(stand_in.url),
             "store": cluster.database(),
             "callers": callers(),
         }
-        with contextlib.ExitStack() as stack:
-            clients = []
-            for name in ("one", "two"):
-                (directory / name).mkdir()
-                relay = stack.enter_context(Relay(config, directory / name))
-                client = httpx.Client(base_url=relay.url, timeout=PATIENCE)
-                clients.append(stack.enter_context(client))
-            yield clients
-    finally:
-        cluster.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
+        clients = []
+        for name in ("one", "two"):
+            (directory / name).mkdir()
+            relay = stack.enter_context(Relay(config, directory / name))
+            client = httpx.Client(base_url=relay.url, timeout=PATIENCE)
+            clients.append(stack.enter_context(client))
+        yield clients
 
 
 def test_two_processes_hold_a_caller_to_one_limit(stand_in, tmp_path):

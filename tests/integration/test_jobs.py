@@ -9,7 +9,8 @@ import anthropic
 import httpx
 import pytest
 
-from support_jobs import ASYNC, BODY, NUMBERS, PROMPT, config, defer, events, postgres, running
+from contract.postgres_cluster import postgres
+from support_jobs import ASYNC, BODY, NUMBERS, PROMPT, config, defer, events, running
 from support_relay import PATIENCE, StandIn, anthropic_provider, config_for
 
 ANN, BOB, ACME = "caller-key-of-ann-0001", "caller-key-of-bob-0001", "caller-key-of-acme-001"

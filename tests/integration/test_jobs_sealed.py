@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from support_jobs import CANARIES, NUMBERS, PROMPT, config, defer, events, postgres, running
+from contract.postgres_cluster import postgres
+from support_jobs import CANARIES, NUMBERS, PROMPT, config, defer, events, running
 from support_relay import StandIn
 
 KEY, LATER = "a" * 43, "bbbb" * 10 + "bbA="

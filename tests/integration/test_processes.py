@@ -1,28 +1,13 @@
 """Real processes over a real PostgreSQL behave as one, also while it is away."""
 
 import contextlib
-import pathlib
-import shutil
 import signal
-import tempfile
 
 import httpx
 import pytest
 
-from contract.postgres_cluster import Cluster
 from support_processes import TARGET, House, break_down, until
 from support_relay import StandIn
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-fleet-"))
-    with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cluster = Cluster(folder)
-        cluster.start()
-        stack.callback(cluster.stop, "immediate")
-        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,17 @@
 import contextlib
 import json
 import os
-import pathlib
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 from support_load import Load
 from support_relay import LOOPBACK, PATIENCE, Relay, StandIn, ask, closed_port, config_for
 
@@ -24,17 +21,6 @@ CLAUDE, GPT = "claude/claude-haiku-4-5", "gpt/gpt-4.1"
 ASYNC = {"prefer": "respond-async"}
 #: Two interpreters start, one after the other, on a machine that may have other things to do.
 LONG = 10 * PATIENCE
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    # Not below pytest's own folder, which only its user may enter.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    cluster = Cluster(folder)
-    cluster.start()
-    yield cluster
-    cluster.stop("immediate")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -348,17 +334,12 @@ class TestTheStoreIsAway:
     """Requests need no store, and neither do starts, restarts and reloads."""
 
     @pytest.fixture
-    def away(self, tmp_path_factory):
+    def away(self):
         """A PostgreSQL that is stopped, and what starts it."""
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-        cluster = Cluster(folder)
-        cluster.start()
-        cluster.url = cluster.database()
-        cluster.stop()
-        yield cluster
-        with contextlib.suppress(pytest.fail.Exception):
-            cluster.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
+        with postgres() as cluster:
+            cluster.url = cluster.database()
+            cluster.stop()
+            yield cluster
 
     @pytest.mark.parametrize("workers", [1, 2])
     def test_at_the_start_and_jobs_are_taken_when_it_is_there(

@@ -2,16 +2,14 @@
 
 import contextlib
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from contract.postgres_cluster import Cluster
+from contract.postgres_cluster import postgres
 
 __all__ = ["CONSOLE_KEY", "FRAGILE", "House", "StandIn", "model_of", "target_of"]
 
@@ -100,7 +98,7 @@ class House:
         self._stack = contextlib.ExitStack()
         self.log = folder / f"product-{workers}.log"
         try:
-            self.cluster = self._postgres()
+            self.cluster = self._stack.enter_context(postgres())
             self.primary = self._stack.enter_context(contextlib.closing(StandIn(folder, "primary")))
             self.secondary = self._stack.enter_context(
                 contextlib.closing(StandIn(folder, "secondary"))
@@ -115,15 +113,6 @@ class House:
             raise
         self.workers = workers
         self.relay, self.web = product.said["relay"], product.said["web"]
-
-    def _postgres(self) -> Cluster:
-        # Its user is another one, who may not enter everybody's folders.
-        place = Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-        self._stack.callback(shutil.rmtree, place, ignore_errors=True)
-        cluster = Cluster(place)
-        cluster.start()
-        self._stack.callback(cluster.stop, "immediate")
-        return cluster
 
     def _config(self) -> dict[str, Any]:
         listen = {"listen": "127.0.0.1:0"}
