@@ -24,7 +24,7 @@ CLAUDE, GPT, LLAMA = "claude-haiku-4-5", "gpt-4.1", "llama-3.3-70b"
 
 
 @pytest.fixture(scope="session")
-def stand_in():
+def house_stand_in():
     """The stand-in that plays every provider of the house; keys tell them apart."""
     with StandIn() as server:
         server.play({"fault": "overloaded", "key": "-down"})
@@ -32,11 +32,11 @@ def stand_in():
 
 
 @pytest.fixture(scope="session")
-def house(stand_in, tmp_path_factory):
+def house(house_stand_in, tmp_path_factory):
     """A relay whose features are served by either vendor, by the second choice, or by nobody."""
     with (
         closed_port() as port,
-        Relay(_house(stand_in, port), tmp_path_factory.mktemp("r")) as relay,
+        Relay(_house(house_stand_in, port), tmp_path_factory.mktemp("r")) as relay,
     ):
         relay.key = KEY
         yield relay
@@ -130,7 +130,7 @@ def journal(caller):
 
 
 @pytest.fixture(scope="session")
-def right_answer(stand_in):
+def right_answer(house_stand_in):
     """What the stand-in says to a user's words, asked directly."""
 
     @functools.cache
@@ -138,7 +138,7 @@ def right_answer(stand_in):
         body = {"model": CLAUDE, "max_tokens": 1000}
         body["messages"] = [{"role": "user", "content": prompt}]
         headers = {"x-api-key": "sk-direct", "anthropic-version": "2023-06-01"}
-        url = f"{stand_in.url}/v1/messages"
+        url = f"{house_stand_in.url}/v1/messages"
         got = httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
         return got.json()["content"][0]["text"]
 
@@ -167,6 +167,24 @@ def lab(tmp_path_factory):
     """A relay that each test furnishes with the targets that it wants."""
     with open_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def shared_stand_in():
+    """A stand-in for the tests of a file, and for what serves several of them."""
+    with StandIn() as server:
+        yield server
+
+
+@pytest.fixture
+def stand_in(shared_stand_in):
+    """The same: it remembers nothing, and answers as fast as it can."""
+    shared_stand_in.forget()
+    shared_stand_in.pace()
+    yield shared_stand_in
+    # Relays of the whole file go on, and so may jobs that the test left behind.
+    shared_stand_in.forget()
+    shared_stand_in.pace()
 
 
 @pytest.fixture(scope="module")

@@ -111,14 +111,14 @@ class TestBodies:
         assert got.status_code in {200, 400}
         assert house.process.poll() is None
 
-    def test_a_field_that_stands_twice_counts_once(self, caller, stand_in):
+    def test_a_field_that_stands_twice_counts_once(self, caller, house_stand_in):
         body = (
             b'{"model": "by-gpt", "model": "by-claude", "max_tokens": 5,'
             b' "messages": [{"role": "user", "content": "Hi"}]}'
         )
         got = caller.post("/v1/messages", content=body)
         assert got.headers["x-understudy-feature"] == "by-claude"
-        assert stand_in.attempts()[-1].body.count(b'"model"') == 1
+        assert house_stand_in.attempts()[-1].body.count(b'"model"') == 1
 
     @pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 400, "0.1e-400"])
     @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])

@@ -150,27 +150,27 @@ def assert_status(got, expected):
 
 class TestWhatIsRefused:
     @pytest.mark.parametrize("name", REFUSED)
-    def test_it_gets_one_answer_and_the_end_of_the_connection(self, house, stand_in, name):
+    def test_it_gets_one_answer_and_the_end_of_the_connection(self, house, house_stand_in, name):
         raw, status = REFUSED[name]
-        before = len(stand_in.attempts())
+        before = len(house_stand_in.attempts())
         with house.connect() as connection:
             got = connection.send(raw + GET).read()
             assert_status(got, status)
             assert got.headers["connection"] == "close"
             assert "error" in got.json()
             assert connection.is_closed()
-        assert len(stand_in.attempts()) == before
+        assert len(house_stand_in.attempts()) == before
         assert house.process.poll() is None
 
     @pytest.mark.parametrize("name", TURNED_AWAY)
-    def test_what_is_not_served_is_told(self, house, stand_in, name):
+    def test_what_is_not_served_is_told(self, house, house_stand_in, name):
         raw, status = TURNED_AWAY[name]
-        before = len(stand_in.attempts())
+        before = len(house_stand_in.attempts())
         with house.connect() as connection:
             got = connection.send(raw).read()
         assert_status(got, status)
         assert got.json()["error"]["message"]
-        assert len(stand_in.attempts()) == before
+        assert len(house_stand_in.attempts()) == before
 
     @pytest.mark.parametrize(
         ("path", "method", "allow"),
@@ -213,15 +213,15 @@ class TestWhatIsRefused:
             # RFC 9110 §7.8: ignored, or refused; never switched.
             assert got.status in {200, 400}
 
-    def test_what_follows_a_refused_request_is_never_a_request(self, house, stand_in):
+    def test_what_follows_a_refused_request_is_never_a_request(self, house, house_stand_in):
         """The classic: a second request hidden in the first one's body."""
-        before = len(stand_in.attempts())
+        before = len(house_stand_in.attempts())
         hidden = sized()
         smuggled = post(TE, f"Content-Length: {len(hidden) + 5}", body="0\r\n\r\n" + hidden)
         with house.connect() as connection:
             assert connection.send(smuggled).read().status == 400
             assert connection.is_closed()
-        assert len(stand_in.attempts()) == before
+        assert len(house_stand_in.attempts()) == before
 
 
 class TestSizes:

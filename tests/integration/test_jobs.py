@@ -11,25 +11,9 @@ import pytest
 
 from contract.postgres_cluster import postgres
 from support_jobs import ASYNC, BODY, NUMBERS, PROMPT, config, defer, events, running
-from support_relay import PATIENCE, StandIn, anthropic_provider, config_for
+from support_relay import PATIENCE, anthropic_provider, config_for
 
 ANN, BOB, ACME = "caller-key-of-ann-0001", "caller-key-of-bob-0001", "caller-key-of-acme-001"
-
-
-@pytest.fixture(scope="module")
-def shared_stand_in():
-    with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def stand_in(shared_stand_in):
-    """A stand-in that remembers nothing."""
-    shared_stand_in.forget()
-    shared_stand_in.pace()
-    yield shared_stand_in
-    shared_stand_in.forget()
-    shared_stand_in.pace()
 
 
 @pytest.fixture(scope="module")

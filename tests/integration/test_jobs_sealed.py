@@ -8,23 +8,8 @@ import pytest
 
 from contract.postgres_cluster import postgres
 from support_jobs import CANARIES, NUMBERS, PROMPT, config, defer, events, running
-from support_relay import StandIn
 
 KEY, LATER = "a" * 43, "bbbb" * 10 + "bbA="
-
-
-@pytest.fixture(scope="module")
-def shared_stand_in():
-    with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def stand_in(shared_stand_in):
-    """A stand-in that remembers nothing."""
-    shared_stand_in.forget()
-    yield shared_stand_in
-    shared_stand_in.forget()
 
 
 def sealed(stand_in, directory, key=KEY, earlier=(), **more):

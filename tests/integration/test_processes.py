@@ -7,20 +7,6 @@ import httpx
 import pytest
 
 from support_processes import TARGET, House, break_down, until
-from support_relay import StandIn
-
-
-@pytest.fixture(scope="module")
-def shared_stand_in():
-    with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def stand_in(shared_stand_in):
-    shared_stand_in.forget()
-    yield shared_stand_in
-    shared_stand_in.forget()
 
 
 @pytest.fixture

@@ -82,13 +82,13 @@ class TestAnswers:
 
 class TestRequests:
     @served
-    def test_a_system_prompt_reaches_the_model(self, claude_sdk, stand_in, feature):
+    def test_a_system_prompt_reaches_the_model(self, claude_sdk, house_stand_in, feature):
         said = f"You speak for the lighthouse of {feature}."
         claude_sdk.messages.create(
             model=feature, max_tokens=50, system=[{"type": "text", "text": said}],
             messages=user(HELLO),
         )  # fmt: skip
-        assert said in stand_in.attempts()[-1].body.decode()
+        assert said in house_stand_in.attempts()[-1].body.decode()
 
     @served
     def test_a_conversation_of_several_turns(self, claude_sdk, feature):
@@ -133,13 +133,13 @@ class TestRequests:
         ],
         ids=["base64", "url"],
     )
-    def test_an_image_reaches_the_model(self, claude_sdk, stand_in, feature, source):
+    def test_an_image_reaches_the_model(self, claude_sdk, house_stand_in, feature, source):
         content = [{"type": "image", "source": source}, {"type": "text", "text": "What is it?"}]
         message = claude_sdk.messages.create(
             model=feature, max_tokens=200, messages=[{"role": "user", "content": content}]
         )
         assert text_of(message)
-        assert source.get("data", source.get("url")).encode() in stand_in.attempts()[-1].body
+        assert source.get("data", source.get("url")).encode() in house_stand_in.attempts()[-1].body
 
     @served
     def test_structured_output_fits_its_schema(self, claude_sdk, feature):

@@ -106,12 +106,12 @@ class TestAnswers:
 class TestRequests:
     @served
     @pytest.mark.parametrize("role", ["system", "developer"])
-    def test_a_system_prompt_reaches_the_model(self, openai_sdk, stand_in, feature, role):
+    def test_a_system_prompt_reaches_the_model(self, openai_sdk, house_stand_in, feature, role):
         said = f"You speak for the lighthouse of {feature}."
         openai_sdk.chat.completions.create(
             model=feature, messages=[{"role": role, "content": said}, *user(HELLO)]
         )
-        assert said in stand_in.attempts()[-1].body.decode()
+        assert said in house_stand_in.attempts()[-1].body.decode()
 
     @served
     def test_a_conversation_of_several_turns(self, openai_sdk, feature):
@@ -151,7 +151,7 @@ class TestRequests:
         [f"data:image/png;base64,{PIXEL}", "https://example.com/cat.png"],
         ids=["base64", "url"],
     )
-    def test_an_image_reaches_the_model(self, openai_sdk, stand_in, feature, url):
+    def test_an_image_reaches_the_model(self, openai_sdk, house_stand_in, feature, url):
         content = [
             {"type": "image_url", "image_url": {"url": url}},
             {"type": "text", "text": "What is it?"},
@@ -160,7 +160,7 @@ class TestRequests:
             model=feature, messages=[{"role": "user", "content": content}]
         )
         assert text_of(completion)
-        assert url.rpartition(",")[2].encode() in stand_in.attempts()[-1].body
+        assert url.rpartition(",")[2].encode() in house_stand_in.attempts()[-1].body
 
     @served
     def test_structured_output_fits_its_schema(self, openai_sdk, feature):

@@ -91,14 +91,14 @@ class TestAnswers:
 class TestRequests:
     @served
     @pytest.mark.parametrize("role", ["instructions", "system", "developer"])
-    def test_a_system_prompt_reaches_the_model(self, openai_sdk, stand_in, feature, role):
+    def test_a_system_prompt_reaches_the_model(self, openai_sdk, house_stand_in, feature, role):
         said = f"You speak for the lighthouse of {feature}."
         if role == "instructions":
             openai_sdk.responses.create(model=feature, instructions=said, input=HELLO)
         else:
             turns = [{"role": role, "content": said}, {"role": "user", "content": HELLO}]
             openai_sdk.responses.create(model=feature, input=turns)
-        assert said in stand_in.attempts()[-1].body.decode()
+        assert said in house_stand_in.attempts()[-1].body.decode()
 
     @served
     def test_a_conversation_is_sent_back_as_it_came(self, openai_sdk, feature, right_answer):
@@ -132,7 +132,7 @@ class TestRequests:
         [f"data:image/png;base64,{PIXEL}", "https://example.com/cat.png"],
         ids=["base64", "url"],
     )
-    def test_an_image_reaches_the_model(self, openai_sdk, stand_in, feature, url):
+    def test_an_image_reaches_the_model(self, openai_sdk, house_stand_in, feature, url):
         content = [
             {"type": "input_image", "image_url": url, "detail": "auto"},
             {"type": "input_text", "text": "What is it?"},
@@ -141,7 +141,7 @@ class TestRequests:
             model=feature, input=[{"role": "user", "content": content}]
         )
         assert response.output_text
-        assert url.rpartition(",")[2].encode() in stand_in.attempts()[-1].body
+        assert url.rpartition(",")[2].encode() in house_stand_in.attempts()[-1].body
 
     @served
     @modes

@@ -6,26 +6,12 @@ import httpx
 import pytest
 
 from support_jobs import ASYNC, BODY, PROMPT, config, defer, events, running
-from support_relay import PATIENCE, StandIn
+from support_relay import PATIENCE
 from support_webhooks import Receiver
 
 SECRET, OLD = "whsec_" + "c" * 32, "whsec_" + "d" * 32
 #: Until a lease of somebody who died has run out.
 LONG = 45.0
-
-
-@pytest.fixture(scope="module")
-def shared_stand_in():
-    with StandIn() as server:
-        yield server
-
-
-@pytest.fixture
-def stand_in(shared_stand_in):
-    """A stand-in that remembers nothing."""
-    shared_stand_in.forget()
-    yield shared_stand_in
-    shared_stand_in.forget()
 
 
 def told_of(stand_in, directory, default=None, **receivers):

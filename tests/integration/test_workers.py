@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contract.postgres_cluster import postgres
 from support_load import Load
-from support_relay import LOOPBACK, PATIENCE, Relay, StandIn, ask, closed_port, config_for
+from support_relay import LOOPBACK, PATIENCE, Relay, ask, closed_port, config_for
 
 CLAUDE, GPT = "claude/claude-haiku-4-5", "gpt/gpt-4.1"
 ASYNC = {"prefer": "respond-async"}
@@ -23,19 +23,11 @@ ASYNC = {"prefer": "respond-async"}
 LONG = 10 * PATIENCE
 
 
-@pytest.fixture(scope="module")
-def shared_stand_in():
-    with StandIn() as server:
-        yield server
-
-
 @pytest.fixture
-def stand_in(shared_stand_in):
-    """A stand-in that remembers nothing, and whose answers take a while."""
-    shared_stand_in.forget()
-    shared_stand_in.pace(tokens_per_second=150)
-    yield shared_stand_in
-    shared_stand_in.forget()
+def stand_in(stand_in):
+    """One whose answers take a while."""
+    stand_in.pace(tokens_per_second=150)
+    return stand_in
 
 
 def config(stand_in, store):
@@ -104,6 +96,19 @@ def target_of(url):
     ]
 
 
+@contextlib.contextmanager
+def begun_stream(url):
+    """What follows the first content of a stream, line by line."""
+    with (
+        httpx.Client(timeout=PATIENCE) as client,
+        client.stream("POST", f"{url}/v1/messages", json=ask(stream=True)) as got,
+    ):
+        lines = got.iter_lines()
+        while "text_delta" not in next(lines):
+            pass
+        yield lines
+
+
 def samples(url):
     """The metrics: (name, labels) → value."""
     text = httpx.get(f"{url}/metrics", timeout=PATIENCE).text
@@ -128,14 +133,7 @@ def test_a_rolling_restart_replaces_everyone_and_fails_no_request(crew):
 
 def test_a_stream_that_one_worker_has_begun_goes_on_while_it_is_replaced(crew, stand_in):
     stand_in.pace(tokens_per_second=60)
-    url = f"{crew.url}/v1/messages"
-    with (
-        httpx.Client(timeout=PATIENCE) as client,
-        client.stream("POST", url, json=ask(stream=True)) as got,
-    ):
-        lines = got.iter_lines()
-        while "text_delta" not in next(lines):
-            pass
+    with begun_stream(crew.url) as lines:
         seen = len(crew.log)
         crew.signal(signal.SIGUSR2)
         crew.until("draining", seen)
@@ -232,14 +230,7 @@ def test_who_does_not_answer_is_left_out_of_the_metrics(crew):
 class TestTheEnd:
     def test_by_sigterm_everyone_drains(self, own_crew, stand_in):
         stand_in.pace(tokens_per_second=60)
-        url = f"{own_crew.url}/v1/messages"
-        with (
-            httpx.Client(timeout=PATIENCE) as client,
-            client.stream("POST", url, json=ask(stream=True)) as got,
-        ):
-            lines = got.iter_lines()
-            while "text_delta" not in next(lines):
-                pass
+        with begun_stream(own_crew.url) as lines:
             own_crew.signal(signal.SIGTERM)
             for worker in (0, 1):
                 wanted = f'"worker": {worker}, "grace": 30.0, "event": "draining"'
@@ -268,14 +259,7 @@ class TestTheEnd:
     def test_of_the_supervisor_ends_the_workers_when_they_have_answered(self, own_crew, stand_in):
         stand_in.pace(tokens_per_second=60)
         handles = [os.pidfd_open(pid) for pid in own_crew.pids().values()]
-        url = f"{own_crew.url}/v1/messages"
-        with (
-            httpx.Client(timeout=PATIENCE) as client,
-            client.stream("POST", url, json=ask(stream=True)) as got,
-        ):
-            lines = got.iter_lines()
-            while "text_delta" not in next(lines):
-                pass
+        with begun_stream(own_crew.url) as lines:
             own_crew.process.kill()
             own_crew.until("draining", 0)
             assert "event: message_stop" in list(lines)
