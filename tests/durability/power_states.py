@@ -5,9 +5,10 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from contract.store_jobs import new_job
 from durability.disk import Files
 from durability.story import ANSWERED, Facts, Found, Standing, digest
-from understudy.ports import Accepted, NewJob, Request, StoreError
+from understudy.ports import Accepted, StoreError
 from understudy.store import open_store, parse_store_url
 
 __all__ = ["look", "put"]
@@ -46,20 +47,7 @@ def look(folder: Path, files: Files) -> Facts:
 async def _open(path: Path) -> None:
     store = await open_store(parse_store_url(f"sqlite:///{path}"))
     try:
-        new = NewJob(
-            id=PROBE,
-            tenant="acme",
-            caller="web",
-            feature="chat",
-            operation="messages",
-            priority="interactive",
-            request=Request(b"{}"),
-            body_digest="b",
-            key_digest=PROBE,
-            created_at=100.0,
-            expires_at=1000.0,
-        )
-        said = await store.accept(new)
+        said = await store.accept(new_job(PROBE, key_digest=PROBE))
         if not isinstance(said, Accepted):
             raise StoreError(f"takes no job: {said}")
     finally:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from contract.store_jobs import new_job
 from durability.story import Story
 from durability.vfs import Log, Note
 from understudy.policy.job_ends import orphaned
-from understudy.ports import TERMINAL, Answer, JobStatus, JobStore, Lane, Lease, NewJob, Request
+from understudy.ports import TERMINAL, Answer, JobStatus, JobStore, Lane, Lease, Request
 from understudy.store import open_store, parse_store_url, sqlite
 
 __all__ = ["Work", "work"]
@@ -52,17 +53,12 @@ class _Clerk:
 
     async def accept(self) -> None:
         number = next(self._numbers)
-        new = NewJob(
-            id=f"job-{number}",
+        new = new_job(
+            f"job-{number}",
             tenant=self._chance.choice(TENANTS),
-            caller="web",
-            feature="chat",
-            operation="messages",
-            priority="interactive",
             request=Request(self._chance.randbytes(self._chance.choice(SIZES))),
             body_digest=f"body-{number}",
             key_digest=f"key-{number}" if number % 3 else None,
-            created_at=100.0,
             # Some expire soon: see `expire`.
             expires_at=150.0 if number % 11 == 0 else 1000.0,
         )

@@ -14,8 +14,9 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from simulation.sim_jobs import PATHS, Got, _Mailbox
+from simulation.sim_jobs import PATHS, Got, call
 from simulation.sim_line import NetFault
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
@@ -27,7 +28,6 @@ from understudy.mock.http import Connection
 from understudy.mock.stand_in import StandIn
 from understudy.policy.plans import Target
 from understudy.relay.fleet import Fleet
-from understudy.relay.http import Incoming, Refusal
 from understudy.relay.probes import QUESTION
 from understudy.relay.relay import Relay
 from understudy.store.memory_bulletin import Hub, MemoryBulletin
@@ -70,32 +70,14 @@ class Process:
         """A request may go there."""
         return self.relay.board.rests(self.target(provider), self.relay.now()) is None
 
-    async def ask(self, **headers: str) -> Got:
-        """One request, from its head to the end of its response."""
+    async def ask(self) -> Got:
+        """One request for an answer."""
         body = {"model": "f", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
-        return await self.call("POST", PATHS["messages"], json.dumps(body).encode(), headers)
+        return await self.call("POST", PATHS["messages"], body)
 
-    async def call(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> Got:
-        request = Incoming(
-            method=method,
-            path=path,
-            query="",
-            headers=headers or {},
-            own={},
-            body=body,
-            caller=None,
-            arrived=self.relay.now(),
-        )
-        try:
-            self.relay.admit(request)
-        except Refusal as refusal:
-            return Got(refusal.status, {}, refusal.code.encode())
-        mailbox = _Mailbox()
-        self.relay.serve(request, mailbox)
-        await mailbox.done.wait()
-        return mailbox.got
+    async def call(self, method: str, path: str, body: Any = None) -> Got:
+        """One request, from its head to the end of its response."""
+        return await call(self.relay, method, path, body=body)
 
     async def end(self) -> None:
         """It says goodbye."""

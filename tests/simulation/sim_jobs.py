@@ -32,7 +32,7 @@ from understudy.relay.http import Incoming, Refusal
 from understudy.relay.relay import Relay
 from understudy.store.memory import MemoryStore
 
-__all__ = ["Got", "House", "play"]
+__all__ = ["PATHS", "Got", "House", "call", "play"]
 
 Handler = Callable[[HttpRequest], Exchange]
 _TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -82,6 +82,40 @@ class _Mailbox:
 
     def cut(self) -> None:
         self.done.set()
+
+
+async def call(
+    relay: Relay,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: Any = None,
+    *,
+    tenant: str | None = None,
+) -> Got:
+    """One request to a relay, from its head to the end of its response."""
+    path, _, query = path.partition("?")
+    own = {name: v for name, v in (headers or {}).items() if name.startswith("x-understudy-")}
+    if tenant is not None:
+        own["x-understudy-tenant"] = tenant
+    request = Incoming(
+        method=method,
+        path=path,
+        query=query,
+        headers={n: v for n, v in (headers or {}).items() if n not in own},
+        own=own,
+        body=b"" if body is None else json.dumps(body).encode(),
+        caller=None,
+        arrived=relay.now(),
+    )
+    try:
+        relay.admit(request)
+    except Refusal as refusal:
+        return Got(refusal.status, {}, refusal.code.encode())
+    mailbox = _Mailbox()
+    relay.serve(request, mailbox)
+    await mailbox.done.wait()
+    return mailbox.got
 
 
 class House:
@@ -206,28 +240,7 @@ class House:
         tenant: str | None = None,
     ) -> Got:
         """One request, from its head to the end of its response."""
-        path, _, query = path.partition("?")
-        own = {name: v for name, v in (headers or {}).items() if name.startswith("x-understudy-")}
-        if tenant is not None:
-            own["x-understudy-tenant"] = tenant
-        request = Incoming(
-            method=method,
-            path=path,
-            query=query,
-            headers={n: v for n, v in (headers or {}).items() if n not in own},
-            own=own,
-            body=b"" if body is None else json.dumps(body).encode(),
-            caller=None,
-            arrived=self.relay.now(),
-        )
-        try:
-            self.relay.admit(request)
-        except Refusal as refusal:
-            return Got(refusal.status, {}, refusal.code.encode())
-        mailbox = _Mailbox()
-        self.relay.serve(request, mailbox)
-        await mailbox.done.wait()
-        return mailbox.got
+        return await call(self.relay, method, path, headers, body, tenant=tenant)
 
     async def until_over(self, location: str, *, tenant: str | None = None) -> Got:
         """A job, once it is over."""

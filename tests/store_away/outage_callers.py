@@ -1,16 +1,16 @@
 """Callers: of answers, who must never notice; of jobs, who are told to come back."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-__all__ = ["Callers", "Jobs", "ask_once"]
+__all__ = ["Callers", "Jobs", "ask_once", "meanwhile"]
 
 #: Of each kind: whole or streamed, over a kept connection or a new one.
 OF_A_KIND = 4
@@ -33,6 +33,18 @@ def _fault(got: httpx.Response, *, stream: bool) -> str | None:
         return f"{got.status_code}: {got.text[:200]}"
     whole = "event: message_stop" in got.text if stream else got.text.endswith("}")
     return None if whole else f"not whole: {got.text[-100:]}"
+
+
+@asynccontextmanager
+async def meanwhile(*lives: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """These go on until it is left, whatever becomes of one of them."""
+    tasks = [asyncio.create_task(life) for life in lives]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Callers:
@@ -65,19 +77,10 @@ class Callers:
                     self.failed[phase] += 1
                     self.words.append(f"{phase}: {fault}")
 
-    @contextlib.asynccontextmanager
-    async def going_on(self) -> Any:
+    def going_on(self) -> AbstractAsyncContextManager[None]:
         """All of them, meanwhile."""
         ways = [(stream, kept) for stream in (False, True) for kept in (False, True)] * OF_A_KIND
-        tasks = [
-            asyncio.create_task(self._go_on(stream=stream, kept=kept)) for stream, kept in ways
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return meanwhile(*(self._go_on(stream=stream, kept=kept) for stream, kept in ways))
 
 
 @dataclass
@@ -97,16 +100,9 @@ class Jobs:
     followed: int = 0
     left: list[str] = field(default_factory=list)
 
-    @contextlib.asynccontextmanager
-    async def going_on(self) -> Any:
+    def going_on(self) -> AbstractAsyncContextManager[None]:
         """Meanwhile."""
-        tasks = [asyncio.create_task(self._ask()), asyncio.create_task(self._look())]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return meanwhile(self._ask(), self._look())
 
     async def _ask(self) -> None:
         pending: set[asyncio.Task[None]] = set()

@@ -23,7 +23,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from store_away.outage_callers import Callers, Jobs, ask_once
+from store_away.outage_callers import Callers, Jobs, ask_once, meanwhile
 from store_away.outage_house import House, model_of, target_of
 from store_away.outage_workers import Crew
 from support_pages import machine, put, table
@@ -88,15 +88,11 @@ class Scene:
         self._sick.append(model_of(number))
         self.house.secondary.fail(*self._sick)
         # One connection: one worker.
-        async with httpx.AsyncClient(base_url=self.house.relay, timeout=PATIENCE) as client:
-            asking = asyncio.create_task(_ask_for_ever(client, f"lonely-{number}"))
-            try:
-                at = await self.crew.until(
-                    lambda known: any(target in one.left_alone for one in known)
-                )
-            finally:
-                asking.cancel()
-                await asyncio.gather(asking, return_exceptions=True)
+        async with (
+            httpx.AsyncClient(base_url=self.house.relay, timeout=PATIENCE) as client,
+            meanwhile(_ask_for_ever(client, f"lonely-{number}")),
+        ):
+            at = await self.crew.until(lambda known: any(target in one.left_alone for one in known))
         if at is None:
             raise RuntimeError("no breaker opened")
         return target, at
