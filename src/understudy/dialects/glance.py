@@ -15,6 +15,8 @@ wait. After a fault nothing that was held is ever returned.
 
 from __future__ import annotations
 
+from typing import Final
+
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.base import ReadError
 from understudy.dialects.sse import EventTooLargeError, SseSplitter
@@ -23,7 +25,7 @@ from understudy.dialects.stream_glance import StreamGlance
 __all__ = ["MAX_HELD_BYTES", "PassingGlance"]
 
 #: What one stream may hold back: several times the largest answer that any model gives.
-MAX_HELD_BYTES = 16 * 1024 * 1024
+MAX_HELD_BYTES: Final = 16 * 1024 * 1024
 
 
 class PassingGlance(StreamGlance):

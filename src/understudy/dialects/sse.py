@@ -12,22 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = ["MAX_EVENT_BYTES", "EventTooLargeError", "ServerSentEvent", "SseSplitter", "parse_event"]
 
 #: One event's bytes at most: far above any delta, far below what would hurt with 1,000 streams.
-MAX_EVENT_BYTES = 1024 * 1024
+MAX_EVENT_BYTES: Final = 1024 * 1024
 
-_BOM = b"\xef\xbb\xbf"
-_LF = 0x0A
-_CR = 0x0D
+_BOM: Final = b"\xef\xbb\xbf"
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 
 #: Two line endings meet where one of these stands, if the bytes hold a CR at all.
 _PAIRS = (b"\n\n", b"\n\r", b"\r\r")
 
 #: The longest boundary, CR LF CR LF, less the byte that may be new.
-_OVERLAP = 3
+_OVERLAP: Final = 3
 
 
 class EventTooLargeError(Exception):

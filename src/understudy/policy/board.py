@@ -35,25 +35,25 @@ from understudy.policy.quality import Quality
 __all__ = ["THROTTLE_SECONDS", "Board"]
 
 #: Seconds that a throttled target rests when the provider does not say how long.
-THROTTLE_SECONDS = 5.0
+THROTTLE_SECONDS: Final = 5.0
 #: Seconds between looks at an account or model that needs a human: never sooner, whatever it says,
 #: and never later, even if its date is weeks away: a human may mend it any time.
-HUMAN_SECONDS = 300.0
-HUMAN_SECONDS_MAX = 3600.0
+HUMAN_SECONDS: Final = 300.0
+HUMAN_SECONDS_MAX: Final = 3600.0
 #: Seconds after a throttled or overloaded answer in which nothing is hedged: a second attempt
 #: beside a slow one would feed what makes it slow.
-SHORT_SECONDS = 60.0
+SHORT_SECONDS: Final = 60.0
 #: Targets remembered; callers may name models (`provider/*`), so those in order are let go.
-TARGETS_KEPT = 4096
+TARGETS_KEPT: Final = 4096
 #: With nothing else left, an open target is tried this often, by all processes together.
-PANIC_SECONDS = 1.0
+PANIC_SECONDS: Final = 1.0
 #: What asks us to wait no longer than this many seconds is waited for: as long as the longest wait
 #: before a retry.
-SOON_SECONDS = 8.0
+SOON_SECONDS: Final = 8.0
 #: Seconds for which a success says that a target works, if not always.
-PARTLY_SECONDS = 60.0
+PARTLY_SECONDS: Final = 60.0
 #: A provider is down where so many of its targets fail, and none of those heard of lately works.
-WIDE_LEAST = 2
+WIDE_LEAST: Final = 2
 
 _CLOSED: Final = BreakerState.CLOSED
 _CONTENT: Final = Result.CONTENT

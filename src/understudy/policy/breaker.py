@@ -39,28 +39,28 @@ from understudy.policy.detect import Cusum, slowness
 __all__ = ["Breaker", "BreakerState", "Change"]
 
 #: Seconds: first opening, longest opening, jitter on either side.
-OPEN_SECONDS = 15.0
-OPEN_SECONDS_MAX = 300.0
-JITTER = 0.2
+OPEN_SECONDS: Final = 15.0
+OPEN_SECONDS_MAX: Final = 300.0
+JITTER: Final = 0.2
 #: Seconds closed after which earlier openings are forgotten: the longest opening, twice.
-FORGET_SECONDS = 600.0
+FORGET_SECONDS: Final = 600.0
 #: Seconds of slow start, and the share that it begins with.
-SLOW_START_SECONDS = 120.0
-SLOW_START_SHARE = 0.1
+SLOW_START_SECONDS: Final = 120.0
+SLOW_START_SHARE: Final = 0.1
 #: Probes that must succeed in a row, and seconds between them: one may pass at something that fails
 #: every other time (resilience4j permits ten calls, half-open).
-PROBES_TO_CLOSE = 3
-PROBE_SECONDS = 2.0
+PROBES_TO_CLOSE: Final = 3
+PROBE_SECONDS: Final = 2.0
 
 #: Seconds that another process' trial has to end, or it has ended unheard: as long as a probe has,
 #: and half of that again.
 TRIAL_SECONDS: Final = 15.0
 #: Seconds until the next look at what failed after it had passed: it is no longer what it was, and
 #: a sound target fails one call of a hundred too.
-MIXED_SECONDS = 5.0
+MIXED_SECONDS: Final = 5.0
 
 _SLOW_CODE: Final = "slower_than_usual"
-_NEVER = float("-inf")
+_NEVER: Final = float("-inf")
 
 
 class BreakerState(StrEnum):

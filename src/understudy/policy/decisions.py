@@ -7,9 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from understudy.core.outcomes import Attempt
 from understudy.policy.gates import Gates, Ticket
 from understudy.policy.plans import NOBODYS, Claim
+from understudy.policy.start import Start
 from understudy.policy.targets import Health, Target
 from understudy.policy.verdict import Verdict
 
@@ -139,21 +139,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def next_look(self, since: float, now: float) -> float:
         """When one that has waited for its turn `since` then looks at the next."""
         return max(now, min(now + LOOK_SECONDS, since + self.patience(since)))
-
-
-class Start(msgspec.Struct, frozen=True):
-    """Begin an attempt at `target`; what happens to it is told with this very object.
-
-    `retry`: it has been tried for this request before. `began`: the moment of the decision, by
-    which health tells an attempt that began before a target was given up from one that tries it
-    out. `hedge`: it runs beside another.
-    """
-
-    target: Target
-    attempt: Attempt
-    retry: bool
-    began: float
-    hedge: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True):

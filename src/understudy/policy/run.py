@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.policy.decisions import Limits, Pace, Start, Stream
 from understudy.policy.plans import Target
 
 __all__ = ["DRIP_BYTES_PER_SECOND", "GIVEN_UP", "PATIENCE", "Run", "held_to", "slow_at"]
 
-_NO_BEGINNING = "first_token_timeout"
-_NO_ANSWER = "answer_timeout"
+_NO_BEGINNING: Final = "first_token_timeout"
+_NO_ANSWER: Final = "answer_timeout"
 #: Codes of the faults of attempts that were given up while they might still have answered.
-GIVEN_UP = frozenset({_NO_BEGINNING, _NO_ANSWER})
+GIVEN_UP: Final = frozenset({_NO_BEGINNING, _NO_ANSWER})
 
 #: A stream whose bytes keep coming may go without content for so many times `idle`: pings are not
 #: progress, but a model that thinks in silence sends nothing else.
-PATIENCE = 4.0
+PATIENCE: Final = 4.0
 #: A stream that brings less than this of content's events, over that same time, will not end in
 #: anybody's lifetime: a chunk of one token is 100 to 250 bytes, so this is a token in 3 to 6 s.
-DRIP_BYTES_PER_SECOND = 40.0
+DRIP_BYTES_PER_SECOND: Final = 40.0
 #: How long a whole answer of n tokens may take: Anthropic's SDK reckons with an hour for 128,000
 #: tokens when it guards non-streaming requests (`_calculate_nonstreaming_timeout`).
-SECONDS_PER_TOKEN = 3600.0 / 128_000.0
-_NEVER = float("inf")
+SECONDS_PER_TOKEN: Final = 3600.0 / 128_000.0
+_NEVER: Final = float("inf")
 
 
 class Run:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = ["Tally"]
 
 #: Six buckets of ten seconds: a window of 60 s (resilience4j's time-based window works alike).
-_BUCKETS = 6
-_BUCKET_SECONDS = 10.0
+_BUCKETS: Final = 6
+_BUCKET_SECONDS: Final = 10.0
 
 
 class Tally:

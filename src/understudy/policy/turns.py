@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from understudy.core.faults import OUTAGE_LIKE, Fault, Kind, Scope
 from understudy.policy.targets import Plan, Target
@@ -10,8 +11,8 @@ from understudy.policy.targets import Plan, Target
 __all__ = ["BACKOFF_SECONDS", "BACKOFF_SECONDS_MAX", "Turns"]
 
 #: Seconds of the first wait and the longest (the official SDKs: min(0.5·2ⁿ, 8)).
-BACKOFF_SECONDS = 0.5
-BACKOFF_SECONDS_MAX = 8.0
+BACKOFF_SECONDS: Final = 0.5
+BACKOFF_SECONDS_MAX: Final = 8.0
 
 #: Faults that pass by themselves, so that the same target may be asked again.
 RETRYABLE = OUTAGE_LIKE | {Kind.THROTTLED}

@@ -8,6 +8,7 @@ for the caller. A stream that keeps its dialect is carried by that dialect's own
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -49,10 +50,10 @@ __all__ = [
 ]
 
 #: A whole answer at most: several times the largest output of any model.
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 _CONTENT = (TextDelta, ThinkingDelta, ToolDelta, RefusalDelta)
 #: Kinds of block that are content by being there.
-_CONTENT_KINDS = frozenset({"tool_use", "redacted_thinking"})
+_CONTENT_KINDS: Final = frozenset({"tool_use", "redacted_thinking"})
 
 
 class TranslatedStream(StreamGlance):

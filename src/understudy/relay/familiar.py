@@ -9,6 +9,7 @@ does anything in several pieces: there is one grammar, and this is only a memory
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,12 +17,12 @@ from understudy.relay.http import Incoming
 
 __all__ = ["FamiliarHead"]
 
-_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]+)\r\n")
+_LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]+)\r\n")
 #: Digits of a length that is worth recognising (a body of one read).
-_MOST_DIGITS = 7
+_MOST_DIGITS: Final = 7
 #: What makes a head more than a head: its meaning depends on when it comes, or on what follows.
 _LINE_ENDS = (b"\r", b"\n")
-_SPECIAL = frozenset({"expect", "transfer-encoding", "content-encoding"})
+_SPECIAL: Final = frozenset({"expect", "transfer-encoding", "content-encoding"})
 
 
 class FamiliarHead:

@@ -63,7 +63,7 @@ class Intake:
         feature = place.route.feature
         allowed = feature.deadline
         hurried = False
-        user = trace = None
+        user = None
         if own:
             asked = asked_deadline(request)
             if asked is not None:
@@ -71,16 +71,14 @@ class Intake:
                 allowed = min(allowed, asked)
             if "x-understudy-user" in own:
                 user = self._digest(own["x-understudy-user"])
-        if "traceparent" in request.headers:
-            trace = _trace(request.headers["traceparent"])
-        return Order(
-            id=request_id,
-            operation=operation,
-            request=request,
-            envelope=envelope,
-            place=place,
-            runtime=runtime,
-            limits=Limits(
+        order = Order(
+            request_id,
+            operation,
+            request,
+            envelope,
+            place,
+            runtime,
+            Limits(
                 deadline=request.arrived + allowed,
                 first_token=feature.first_token,
                 idle=feature.idle,
@@ -100,9 +98,11 @@ class Intake:
                     feature.priority == "background",
                 ),
             ),
-            user=user,
-            trace=trace,
         )
+        order.user = user
+        if "traceparent" in request.headers:
+            order.trace = _trace(request.headers["traceparent"])
+        return order
 
     def _digest(self, user: str) -> str:
         return hmac.new(self._pepper, user.encode(), hashlib.sha256).hexdigest()[:16]

@@ -84,7 +84,7 @@ class Prober:
         body, _ = dialect.render_request(asked, target.model, destination.traits(target.model))
         envelope = dialect.read_envelope(body)
         return Order(
-            id=relay.new_id(),
+            request_id=relay.new_id(),
             operation=operation,
             request=Incoming(
                 method="POST",

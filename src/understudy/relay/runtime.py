@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -45,7 +46,7 @@ from understudy.relay.places import Place, Route
 __all__ = ["DIALECTS", "Destination", "Place", "Route", "Runtime"]
 
 #: Operation → its dialect. `count_tokens` is spoken only where `messages` is.
-DIALECTS = MappingProxyType(
+DIALECTS: Final = MappingProxyType(
     {
         "messages": MESSAGES,
         "chat_completions": CHAT_COMPLETIONS,
@@ -54,7 +55,7 @@ DIALECTS = MappingProxyType(
     }
 )
 #: Cached answers to "which feature, which plan", whose keys callers choose, are bounded.
-CACHE_ENTRIES = 1024
+CACHE_ENTRIES: Final = 1024
 
 
 _PlaceKey = tuple[str, str, Caller | None]

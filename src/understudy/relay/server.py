@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import httptools
 
@@ -38,19 +38,19 @@ from understudy.relay.http import STATUS_LINES, Incoming, Refusal, Responder, st
 __all__ = ["Application", "CallerProtocol", "Running"]
 
 #: Seconds: for a head, between two pieces of a body, for a whole body, between two requests.
-HEAD_SECONDS = 10.0
-BODY_PAUSE_SECONDS = 20.0
-BODY_SECONDS = 120.0
-KEEP_ALIVE_SECONDS = 75.0
+HEAD_SECONDS: Final = 10.0
+BODY_PAUSE_SECONDS: Final = 20.0
+BODY_SECONDS: Final = 120.0
+KEEP_ALIVE_SECONDS: Final = 75.0
 #: For a last request of a caller that may have sent it before it could hear that this process takes
 #: no more: HTTP/1.1 has no word for that (RFC 9112 §9.5). As long as clients usually keep an idle
 #: connection for themselves (httpx: 5 s).
-LINGER_SECONDS = 5.0
+LINGER_SECONDS: Final = 5.0
 #: A refused request's body is read and thrown away for so long, so that the caller sees the answer.
-DISCARD_SECONDS = 5.0
+DISCARD_SECONDS: Final = 5.0
 #: Requests that wait behind the one being served, and their bodies' bytes, before reading stops.
-PIPELINE_REQUESTS = 64
-PIPELINE_BYTES = 256 * 1024
+PIPELINE_REQUESTS: Final = 64
+PIPELINE_BYTES: Final = 256 * 1024
 
 
 class Running(Protocol):

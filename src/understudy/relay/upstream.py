@@ -16,7 +16,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import httptools
 
@@ -27,20 +27,20 @@ from understudy.relay.http import Origin
 __all__ = ["Call", "Pool", "Sink"]
 
 #: Seconds (the official SDKs give a connection 5).
-CONNECT_TIMEOUT = 5.0
-DNS_TIMEOUT = 3.0
+CONNECT_TIMEOUT: Final = 5.0
+DNS_TIMEOUT: Final = 3.0
 #: An idle connection is closed after this (load balancers commonly close theirs after 60 s).
-IDLE_SECONDS = 55.0
-IDLE_PER_ORIGIN = 256
+IDLE_SECONDS: Final = 55.0
+IDLE_PER_ORIGIN: Final = 256
 #: A response's head at most.
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 200
+MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_HEADERS: Final = 200
 #: After the terminal signal, seconds that a provider may take to end its message, before the
 #: connection is dropped rather than kept.
-LINGER_SECONDS = 1.0
+LINGER_SECONDS: Final = 1.0
 
 #: Names as providers write them → in lower case.
-_NAMES = {
+_NAMES: Final = {
     spelling: name.decode()
     for name in (
         b"anthropic-organization-id",

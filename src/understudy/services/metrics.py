@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -23,12 +23,12 @@ from understudy.core.outcomes import Attempt, Record, RequestOutcome, Result
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 #: Seconds. OpenTelemetry's GenAI conventions use the same doubling from 10 ms to 82 s.
-SECONDS = tuple(0.01 * 2**step for step in range(14))
+SECONDS: Final = tuple(0.01 * 2**step for step in range(14))
 #: Targets with labels of their own: callers may name models (`provider/*`).
-TARGETS_KEPT = 1000
+TARGETS_KEPT: Final = 1000
 _OTHERS = ("other", "other")
 OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 

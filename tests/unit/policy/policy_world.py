@@ -358,7 +358,7 @@ class Life:
     def _carry_out(self, decision: Decision) -> None:
         world = self.world
         match decision:
-            case Start(where, _, retry):
+            case Start(target=where, retry=retry):
                 if retry:
                     assert self._promised == where.key, "a retry that nobody promised"
                     self._promised = None

@@ -72,7 +72,7 @@ def order(operation="messages", *, ask="Tell me.", feature="assistant", is_probe
         fields.setdefault("messages", [{"role": "user", "content": ask}])
     raw = json.dumps(fields).encode()
     return Order(
-        id="req_1",
+        request_id="req_1",
         operation=operation,
         request=Incoming(
             method="POST",

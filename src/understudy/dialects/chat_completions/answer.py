@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import (
@@ -43,9 +45,9 @@ from understudy.dialects.chat_completions.written import (
 
 __all__ = ["glance_answer", "parse_answer", "render_answer", "usage_json"]
 
-_COMPLETIONS = LenientDecoder(Completion)
-_ENCODER = msgspec.json.Encoder()
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_COMPLETIONS: Final = LenientDecoder(Completion)
+_ENCODER: Final = msgspec.json.Encoder()
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse_answer(body: bytes) -> Answer:
@@ -95,8 +97,8 @@ def glance_answer(body: bytes) -> AnswerGlance:
     )
 
 
-_PLAIN = msgspec.json.Decoder(PlainCompletion)
-_PLAIN_STOPS = {"stop": Stop.END, "length": Stop.LENGTH, "tool_calls": Stop.TOOL_USE}
+_PLAIN: Final = msgspec.json.Decoder(PlainCompletion)
+_PLAIN_STOPS: Final = {"stop": Stop.END, "length": Stop.LENGTH, "tool_calls": Stop.TOOL_USE}
 
 
 def _glance_plain(body: bytes) -> AnswerGlance | None:

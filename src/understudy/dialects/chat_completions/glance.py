@@ -6,6 +6,8 @@ something: an error, a `finish_reason`, usage, a tool call, and whether there is
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.faults import Fault
@@ -34,12 +36,12 @@ from understudy.dialects.sse import MAX_EVENT_BYTES
 __all__ = ["ChatGlance", "holds_content"]
 
 
-_PLAIN = b"data: "
-_SHORTEST = len(_PLAIN) + 2
-_LF = 0x0A
-_CR = 0x0D
+_PLAIN: Final = b"data: "
+_SHORTEST: Final = len(_PLAIN) + 2
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 #: `null`, `[]` and `[{}]` are no tool calls.
-_NO_CALLS = 4
+_NO_CALLS: Final = 4
 _decode_light = msgspec.json.Decoder(LightChunk).decode
 
 

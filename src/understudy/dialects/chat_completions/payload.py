@@ -7,6 +7,8 @@ where a stream was promised.
 
 from __future__ import annotations
 
+from typing import Final
+
 from understudy.core.conversation import Usage
 from understudy.core.faults import Fault, Kind, Scope
 from understudy.dialects.base import ReadError
@@ -24,12 +26,12 @@ __all__ = [
     "usage_of",
 ]
 
-DONE = b"[DONE]"
+DONE: Final = b"[DONE]"
 
 #: The API takes `n` up to this (API reference): more choices are no answer, and no memory for us.
-MAX_CHOICES = 128
+MAX_CHOICES: Final = 128
 
-_CHUNKS = LenientDecoder(Chunk)
+_CHUNKS: Final = LenientDecoder(Chunk)
 
 
 def payload_of(raw: bytes) -> tuple[bytes, bool] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.dialects.base import (
@@ -21,9 +23,9 @@ __all__ = ["readdress"]
 _SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")
 
 #: Two names of one limit; a model takes the one or the other.
-_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+_LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 
-_NULL = b"null"
+_NULL: Final = b"null"
 
 
 def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:

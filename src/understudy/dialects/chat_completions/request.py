@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import (
@@ -45,13 +47,13 @@ from understudy.dialects.openai import choice_by_word, optional_object
 __all__ = ["parse_request", "read_envelope"]
 
 
-_ENVELOPE = msgspec.json.Decoder(ChatEnvelope)
-_REQUEST = msgspec.json.Decoder(ChatRequest)
-_EXACT = msgspec.json.Decoder(ExactRequest)
-_FORMAT = msgspec.json.Decoder(FormatKind)
-_EMPTY = frozenset({b"", b"null"})
+_ENVELOPE: Final = msgspec.json.Decoder(ChatEnvelope)
+_REQUEST: Final = msgspec.json.Decoder(ChatRequest)
+_EXACT: Final = msgspec.json.Decoder(ExactRequest)
+_FORMAT: Final = msgspec.json.Decoder(FormatKind)
+_EMPTY: Final = frozenset({b"", b"null"})
 #: Kinds of `response_format` of which a half is of no use.
-_STRUCTURED = frozenset({"json_object", "json_schema"})
+_STRUCTURED: Final = frozenset({"json_object", "json_schema"})
 
 
 def read_envelope(body: bytes) -> Envelope:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import (
@@ -37,15 +39,17 @@ __all__ = ["glance_answer", "glance_count", "message_id", "parse_answer", "rende
 
 # A tuple: `A | B` would make a new union at each test.
 _WORDS = (Text, Refusal)
-_ANSWER = msgspec.json.Decoder(WholeAnswer)
-_PLAIN = msgspec.json.Decoder(PlainAnswer)
-_LIGHT = msgspec.json.Decoder(LightAnswer)
-_COUNT = msgspec.json.Decoder(Count)
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANSWER: Final = msgspec.json.Decoder(WholeAnswer)
+_PLAIN: Final = msgspec.json.Decoder(PlainAnswer)
+_LIGHT: Final = msgspec.json.Decoder(LightAnswer)
+_COUNT: Final = msgspec.json.Decoder(Count)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
-_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_ID_CHARACTERS: Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+)
 
 
 def parse_answer(body: bytes) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import BadRequestError
@@ -22,13 +24,13 @@ __all__ = ["read_count_envelope", "read_envelope"]
 
 #: How a user's turn mostly begins.
 _USER = (b'{"role":"user"', b'{"role": "user"')
-_USERS = max(map(len, _USER))
+_USERS: Final = max(map(len, _USER))
 
 
-_ENVELOPE = msgspec.json.Decoder(MessagesEnvelope)
-_TURNS = msgspec.json.Decoder(list[msgspec.Raw])
-_OUTPUT = msgspec.json.Decoder(OutputKind)
-_EMPTY = frozenset({b"", b"null"})
+_ENVELOPE: Final = msgspec.json.Decoder(MessagesEnvelope)
+_TURNS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_OUTPUT: Final = msgspec.json.Decoder(OutputKind)
+_EMPTY: Final = frozenset({b"", b"null"})
 
 
 def read_envelope(body: bytes) -> Envelope:

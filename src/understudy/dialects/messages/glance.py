@@ -18,6 +18,8 @@ and a stream that has any cannot be gone on with elsewhere (`core.transcript`, `
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.faults import Fault
@@ -31,17 +33,19 @@ from understudy.dialects.sse import parse_event
 
 __all__ = ["MessagesGlance"]
 
-_DELTA_PREFIX = b"event: content_block_delta\ndata: "
-_DELTA_AT = len(_DELTA_PREFIX)
-_SHORTEST = _DELTA_AT + 2
-_LF = 0x0A
-_CR = 0x0D
+_DELTA_PREFIX: Final = b"event: content_block_delta\ndata: "
+_DELTA_AT: Final = len(_DELTA_PREFIX)
+_SHORTEST: Final = _DELTA_AT + 2
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 
 #: Blocks that begin empty; any other kind is content by being there.
-_BEGIN_EMPTY = frozenset({"text", "thinking"})
+_BEGIN_EMPTY: Final = frozenset({"text", "thinking"})
 
 #: Deltas that are content only by what they hold; any other kind (citations) is content.
-_MAY_BE_EMPTY = frozenset({"text_delta", "thinking_delta", "input_json_delta", "signature_delta"})
+_MAY_BE_EMPTY: Final = frozenset(
+    {"text_delta", "thinking_delta", "input_json_delta", "signature_delta"}
+)
 
 
 _decode_delta = msgspec.json.Decoder(AnyDelta).decode

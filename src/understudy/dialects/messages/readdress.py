@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -28,13 +28,13 @@ from understudy.dialects.messages.wire import ThinkingConfig
 __all__ = ["readdress"]
 
 
-_MESSAGES = msgspec.json.Decoder(list[msgspec.Raw])
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_TURN = msgspec.json.Decoder(PastTextTurn)
-_CHOICE = msgspec.json.Decoder(Kind)
-_NUMBER = msgspec.json.Decoder(float)
-_INT = msgspec.json.Decoder(int)
-_THINKING = msgspec.json.Decoder(ThinkingConfig)
+_MESSAGES: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TURN: Final = msgspec.json.Decoder(PastTextTurn)
+_CHOICE: Final = msgspec.json.Decoder(Kind)
+_NUMBER: Final = msgspec.json.Decoder(float)
+_INT: Final = msgspec.json.Decoder(int)
+_THINKING: Final = msgspec.json.Decoder(ThinkingConfig)
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "max_tokens": _INT,
@@ -46,7 +46,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 #: A call of the caller's tools in the conversation so far.
-_CALL = b'"tool_use"'
+_CALL: Final = b'"tool_use"'
 
 
 def readdress(envelope: Envelope, model: str, traits: Traits | None) -> tuple[bytes, list[str]]:

@@ -9,6 +9,8 @@ makes the events less than the stream, or their indexes others than the stream's
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import Usage
@@ -38,10 +40,10 @@ from understudy.dialects.sse import EventTooLargeError, SseSplitter, parse_event
 __all__ = ["MessagesParser"]
 
 #: Kinds of block that core has a word for.
-_KINDS = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+_KINDS: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
 
 #: The kind of block that a delta belongs to.
-_BLOCK_OF = {
+_BLOCK_OF: Final = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "signature_delta": "thinking",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import (
@@ -44,7 +46,7 @@ from understudy.dialects.responses.wire import (
 
 __all__ = ["glance_answer", "parse_answer", "render_answer"]
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # A tuple: `A | B` would make a new union at each test.
 _WORDS = (Text, Refusal)
 

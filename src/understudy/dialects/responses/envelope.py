@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.conversation import BadRequestError
@@ -18,10 +20,10 @@ from understudy.dialects.responses.shapes import ABSENT, ResponsesEnvelope
 __all__ = ["ENCRYPTED_REASONING", "read_envelope", "refuse_background"]
 
 #: The entry of `include` that only models with reasoning take.
-ENCRYPTED_REASONING = b'"reasoning.encrypted_content"'
+ENCRYPTED_REASONING: Final = b'"reasoning.encrypted_content"'
 
-_ENVELOPE = msgspec.json.Decoder(ResponsesEnvelope)
-_NULL = b"null"
+_ENVELOPE: Final = msgspec.json.Decoder(ResponsesEnvelope)
+_NULL: Final = b"null"
 #: How an input mostly begins: a string, a list of items.
 _INPUTS = (b'"', b"[{")
 

@@ -10,6 +10,8 @@ provider passes as it comes, and a stream that has any cannot be gone on with el
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.faults import Fault
@@ -39,12 +41,12 @@ from understudy.dialects.sse import SseSplitter
 
 __all__ = ["ResponsesGlance"]
 
-_DELTA_PREFIX = b"event: response.output_text.delta\ndata: "
-_DELTA_AT = len(_DELTA_PREFIX)
+_DELTA_PREFIX: Final = b"event: response.output_text.delta\ndata: "
+_DELTA_AT: Final = len(_DELTA_PREFIX)
 #: No event is shorter; compiled, a slice that ends before it begins raises.
-_SHORTEST = _DELTA_AT + 4
-_LF = 0x0A
-_CR = 0x0D
+_SHORTEST: Final = _DELTA_AT + 4
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 
 _decode_delta = msgspec.json.Decoder(TextDelta).decode
 

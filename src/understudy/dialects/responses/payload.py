@@ -13,6 +13,8 @@ that do not count (no number, or the same one all along) are not held to it.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from understudy.core.faults import Fault, Kind, Scope
@@ -33,12 +35,12 @@ __all__ = [
 
 #: The last event repeats the whole answer, generated images included; the first repeats the
 #: caller's instructions and tools.
-MAX_EVENT_BYTES = 16 * 1024 * 1024
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
 #: The events that end a whole answer.
-TERMINAL = frozenset({"response.completed", "response.incomplete"})
+TERMINAL: Final = frozenset({"response.completed", "response.incomplete"})
 
-_DONE = b"[DONE]"
+_DONE: Final = b"[DONE]"
 
 
 def read_event(raw: bytes, read_error: ReadError) -> StreamEvent | Fault | None:
