@@ -22,9 +22,9 @@ from simulation.sim_callers import Caller, Seen, key_of
 from simulation.sim_line import Line
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
+from simulation.sim_pinned import NotingLog, OrderedSet, keep_order, pinned, play_spells
 from simulation.sim_requests import PATHS, body_of
 from simulation.sim_script import Client, Provider, Request
-from simulation.sim_world import _NotingLog, _OrderedSet, _pinned
 from understudy.config import load
 from understudy.core.outcomes import Record
 from understudy.mock.board import Attempt, Board
@@ -147,7 +147,7 @@ def play(crowd: Crowd) -> Shown:
     last = max(traffic.end for traffic in crowd.traffic)
     loop = VirtualLoop(random.Random(chance.getrandbits(64)), last + PATIENCE)
     shown = Shown()
-    with _pinned(loop, chance), contextlib.closing(loop):
+    with pinned(loop, chance), contextlib.closing(loop):
         loop.run(_World(crowd, shown, loop, chance).live())
     shown.errors += [f"{c.get('message')}: {c.get('exception')!r}" for c in loop.errors]
     loop.errors.clear()
@@ -167,12 +167,9 @@ class _World:
         crowd, shown = self._crowd, self._shown
         for provider in crowd.providers:
             self._found(provider)
-        log = _NotingLog()
+        log = NotingLog()
         relay = Relay(load(_config(crowd), {}, source="crowd"), self._loop, _TLS, log)
-        for owner in (relay, relay.pool):
-            for name, value in list(vars(owner).items()):
-                if type(value) is set:
-                    setattr(owner, name, _OrderedSet.fromkeys(value))
+        keep_order(relay)
         if crowd.probes:
             relay.probe()
         self._network.serve("relay", Line(), relay.protocol)
@@ -191,15 +188,11 @@ class _World:
         board = self._boards[name] = Board(pace=provider.pace)
         board.put_limits(crowd.limits.get(name, ()))
         board.put_capacity(crowd.capacity.get(name))
-        stand_in, connections = StandIn(board, time.time), _OrderedSet()
+        stand_in, connections = StandIn(board, time.time), OrderedSet()
         self._network.serve(
             f"{name}.sim", provider.line, lambda: Connection(stand_in, connections, asyncio.sleep)
         )
-        moments = {spell.start for spell in provider.spells}
-        moments |= {spell.end for spell in provider.spells if spell.end < math.inf}
-        for moment in sorted(moments):
-            rules = [s.rule for s in provider.spells if s.start <= moment < s.end]
-            self._loop.call_at(moment, board.put_faults, rules)
+        play_spells(self._loop, board, provider)
 
     async def _arrive(self) -> None:
         """Everybody comes, and goes with what they got."""

@@ -20,8 +20,8 @@ from simulation.sim_jobs import PATHS, Got, call
 from simulation.sim_line import NetFault
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
+from simulation.sim_pinned import NotingLog, OrderedSet, keep_order, pinned, play_spells
 from simulation.sim_script import Provider
-from simulation.sim_world import _NotingLog, _OrderedSet, _pinned
 from understudy.config import load
 from understudy.mock.board import Attempt, Board
 from understudy.mock.http import Connection
@@ -42,15 +42,12 @@ class Process:
 
     def __init__(self, town: Town, number: int, *, alone: bool) -> None:
         self.number = number
-        self.log = _NotingLog()
+        self.log = NotingLog()
         self.bulletin: MemoryBulletin | None = None if alone else town.hub.join()
         settings = load(town.config(number), {}, source="fleet")
         self.fleet = Fleet(self.bulletin, town.loop.time)
         self.relay = Relay(settings, town.loop, _TLS, self.log, fleet=self.fleet)
-        for owner in (self.relay, self.relay.pool):
-            for name, value in list(vars(owner).items()):
-                if type(value) is set:
-                    setattr(owner, name, _OrderedSet.fromkeys(value))
+        keep_order(self.relay)
         self.relay.probe()
 
     @property
@@ -110,16 +107,13 @@ class Town:
             self._net.play(fault)
         for provider in self.providers:
             board = self.boards[provider.name] = Board(pace=provider.pace, keep_bodies=True)
-            for moment in sorted({m for s in provider.spells for m in (s.start, s.end)}):
-                if moment < math.inf:
-                    rules = [s.rule for s in provider.spells if s.start <= moment < s.end]
-                    loop.call_at(max(moment, 0.0), board.put_faults, rules)
+            play_spells(loop, board, provider)
 
     def begin(self, *, alone: bool = False) -> Process:
         """One more process."""
         number = len(self.processes) + 1
         for provider in self.providers:
-            stand_in, connections = StandIn(self.boards[provider.name], time.time), _OrderedSet()
+            stand_in, connections = StandIn(self.boards[provider.name], time.time), OrderedSet()
             self._net.serve(
                 f"{provider.name}-{number}",
                 provider.line,
@@ -183,7 +177,7 @@ def live(town: Town, script: Callable[[Town], Awaitable[None]], *, seed: int = 1
             for process in town.processes:
                 await process.relay.close()
 
-    with _pinned(loop, chance), contextlib.closing(loop):
+    with pinned(loop, chance), contextlib.closing(loop):
         loop.run(days())
     assert [f"{c.get('message')}: {c.get('exception')!r}" for c in loop.errors] == []
     assert [fault for process in town.processes for fault in process.log.own] == []

@@ -18,8 +18,8 @@ import msgspec
 
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
+from simulation.sim_pinned import NotingLog, OrderedSet, keep_order, pinned, play_spells
 from simulation.sim_script import Provider
-from simulation.sim_world import _NotingLog, _OrderedSet, _pinned
 from understudy.config import load
 from understudy.mock.board import Attempt, Board
 from understudy.mock.http import Connection, Exchange, HttpRequest
@@ -143,7 +143,7 @@ class House:
         self.store: JobStore = store if store is not None else MemoryStore()
         self.probes = probes
         self.boards: dict[str, Board] = {}
-        self.log = _NotingLog()
+        self.log = NotingLog()
         self.relay: Relay
 
     def open(self, loop: VirtualLoop, chance: random.Random) -> None:
@@ -152,7 +152,7 @@ class House:
         network.attach()
         for provider in self.providers:
             board = self.boards[provider.name] = self.board(provider)
-            handler, connections = self.handler(provider, board), _OrderedSet()
+            handler, connections = self.handler(provider, board), OrderedSet()
             network.serve(
                 f"{provider.name}.sim",
                 provider.line,
@@ -160,10 +160,7 @@ class House:
                     handler, connections, asyncio.sleep
                 ),
             )
-            for moment in sorted({m for s in provider.spells for m in (s.start, s.end)}):
-                if moment < math.inf:
-                    rules = [s.rule for s in provider.spells if s.start <= moment < s.end]
-                    loop.call_at(max(moment, 0.0), board.put_faults, rules)
+            play_spells(loop, board, provider)
         self.relay = self.begin(loop, self.store)
 
     def board(self, provider: Provider) -> Board:
@@ -182,10 +179,7 @@ class House:
         """A process that serves, with these jobs."""
         settings = load(self._config(), {}, source="jobs")
         relay = Relay(settings, loop, _TLS, self.log, fleet=self.fleet(loop))
-        for owner in (relay, relay.pool):
-            for name, value in list(vars(owner).items()):
-                if type(value) is set:
-                    setattr(owner, name, _OrderedSet.fromkeys(value))
+        keep_order(relay)
         if self.probes:
             relay.probe()
         relay.keep_jobs(store)
@@ -282,7 +276,7 @@ def play(house: House, script: Callable[[House], Awaitable[None]], *, seed: int 
         finally:
             await house.relay.close()
 
-    with _pinned(loop, chance), contextlib.closing(loop):
+    with pinned(loop, chance), contextlib.closing(loop):
         loop.run(live())
     errors = [f"{c.get('message')}: {c.get('exception')!r}" for c in loop.errors]
     assert errors == []

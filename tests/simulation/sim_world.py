@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import io
 import json
 import random
 import re
-import secrets
 import ssl
 import time
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
-from unittest import mock
 
 import msgspec
 
@@ -27,6 +24,7 @@ from simulation.sim_callers import Caller, Seen, key_of
 from simulation.sim_line import Line
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
+from simulation.sim_pinned import CALENDAR, NotingLog, OrderedSet, keep_order, pinned
 from simulation.sim_requests import case_of
 from simulation.sim_script import Client, Provider, Request, Script
 from simulation.sim_served import Served, is_whole
@@ -39,12 +37,9 @@ from understudy.mock.pace import Pace
 from understudy.mock.stand_in import StandIn
 from understudy.policy.board import PARTLY_SECONDS
 from understudy.relay.relay import Relay
-from understudy.services.logs import Log
 
 __all__ = ["LAST", "NAMES", "RECOVERY", "OpenTry", "Story", "run", "yaml_of"]
 
-#: 2026-03-02T12:00:00Z, at the loop's 0.
-CALENDAR = 1_772_452_800.0
 #: No world lasts longer, in virtual seconds.
 HORIZON = 7_200.0
 #: Time for connections to close once all is over.
@@ -143,36 +138,6 @@ class Story(msgspec.Struct, kw_only=True):
         return [served for served in self.served if served.case == seen.request.case]
 
 
-class _OrderedSet(dict[Any, None]):
-    """A set that is walked in the order in which it was filled."""
-
-    def add(self, item: Any) -> None:
-        """Put in."""
-        self[item] = None
-
-    def discard(self, item: Any) -> None:
-        """Take out, if there."""
-        self.pop(item, None)
-
-    def remove(self, item: Any) -> None:
-        """Take out."""
-        del self[item]
-
-
-class _NotingLog(Log):
-    """The product's log, into memory; faults of its own keep their text."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-        self.own: list[str] = []
-        super().__init__(self.stream)
-
-    def own_fault(self, request_id: str, where: str, error: BaseException) -> None:
-        """Kept with its text, which the product's log leaves out."""
-        self.own.append(f"{where}: {error!r}")
-        super().own_fault(request_id, where, error)
-
-
 def yaml_of(script: Script) -> str:
     """The configuration of a script's world."""
     feature = script.feature
@@ -214,7 +179,7 @@ def run(script: Script, *, look_for_garbage: bool = True) -> Story:
     chance = random.Random(f"world {script.seed}")
     loop = VirtualLoop(random.Random(chance.getrandbits(64)), HORIZON)
     world = _World(script, story, loop, chance)
-    with _pinned(loop, chance), _collector_off():
+    with pinned(loop, chance), _collector_off():
         try:
             loop.run(world.live(look_for_garbage=look_for_garbage))
         except RuntimeError as error:
@@ -223,21 +188,6 @@ def run(script: Script, *, look_for_garbage: bool = True) -> Story:
             world.note_end()
             loop.close()
     return story
-
-
-@contextlib.contextmanager
-def _pinned(loop: VirtualLoop, chance: random.Random) -> Iterator[None]:
-    """The calendar follows the loop's clock, and what is secret is drawn from the seed."""
-
-    def calendar() -> float:
-        return CALENDAR + loop.time()
-
-    with (
-        mock.patch.object(time, "time", calendar),
-        mock.patch.object(secrets, "randbits", chance.getrandbits),
-        mock.patch.object(secrets, "token_bytes", chance.randbytes),
-    ):
-        yield
 
 
 @contextlib.contextmanager
@@ -265,7 +215,7 @@ class _World:
         self._loop = loop
         self._network = Network(loop, random.Random(chance.getrandbits(64)), self._note)
         self._network.attach()
-        self._log = _NotingLog()
+        self._log = NotingLog()
         self._boards: list[Board] = []
         #: Spells that are still to come, or to pass.
         self._spells: list[asyncio.TimerHandle] = []
@@ -303,10 +253,7 @@ class _World:
 
     def _make_relay(self) -> Relay:
         relay = Relay(_settings(yaml_of(self._script)), self._loop, _TLS, self._log)
-        for owner in (relay, relay.pool):
-            for name, value in list(vars(owner).items()):
-                if type(value) is set:
-                    setattr(owner, name, _OrderedSet.fromkeys(value))
+        keep_order(relay)
         board, started = relay.board, relay.board.started
 
         def noted(target: Any, now: float) -> None:
@@ -333,7 +280,7 @@ class _World:
         board = Board(pace=provider.pace)
         self._boards.append(board)
         stand_in = StandIn(board, time.time)
-        connections: Any = _OrderedSet()
+        connections: Any = OrderedSet()
 
         def handle(request: HttpRequest) -> Exchange:
             exchange = stand_in(request)

@@ -22,9 +22,10 @@ from simulation.sim_crowds import Crowd, Traffic, account_key, play
 from simulation.sim_line import Line
 from simulation.sim_loop import VirtualLoop
 from simulation.sim_net import Network
+from simulation.sim_pinned import pinned
 from simulation.sim_requests import DIALECTS
 from simulation.sim_script import Client, Provider, Request, Script, Spell
-from simulation.sim_world import NAMES, Story, _pinned, run
+from simulation.sim_world import NAMES, Story, run
 from understudy.config import load
 from understudy.mock import FaultRule, Limit, Pace
 from understudy.mock.board import Board
@@ -281,7 +282,7 @@ class House:
 def live(tale):
     """Play one tale in virtual time."""
     loop = VirtualLoop(random.Random(22), horizon=7_200.0)
-    with _pinned(loop, random.Random(22)), contextlib.closing(loop):
+    with pinned(loop, random.Random(22)), contextlib.closing(loop):
         loop.run(tale(loop))
     assert not loop.errors
 
