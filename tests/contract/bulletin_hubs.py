@@ -82,14 +82,5 @@ class PostgresHub:
             await member.until(lambda me: me.bulletin.is_up)
         return member
 
-    @contextlib.asynccontextmanager
-    async def cut(self):
-        if self._way == "frozen":
-            with self._cluster.frozen():
-                yield
-            return
-        await asyncio.to_thread(self._cluster.stop)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self._cluster.start)
+    def cut(self):
+        return self._cluster.away_from_loop(self._way)

@@ -1,5 +1,6 @@
 """A PostgreSQL of our own: in a folder of its own, on a port of its own, and ready to be abused."""
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -63,6 +64,29 @@ class Cluster:
             yield
         finally:
             _signal(pids, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """It has ended, and nothing listens at its port."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def away(self, way):
+        """It can't be had. `way`: stopped, or frozen."""
+        return {"stopped": self.stopped, "frozen": self.frozen}[way]()
+
+    @contextlib.asynccontextmanager
+    async def away_from_loop(self, way):
+        """The same, and the loop goes on while it stops and starts."""
+        with contextlib.ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, self.away(way))
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(stack.close)
 
     def database(self):
         """The URL of a new, empty database."""

@@ -51,13 +51,10 @@ async def test_a_stopped_server_is_said_to_be_gone_and_used_again_when_it_is_bac
     impatient, cluster
 ):
     await impatient.accept(new_job("before"))
-    cluster.stop()
-    try:
+    with cluster.stopped():
         for _ in range(3):
             with pytest.raises(StoreUnreachableError):
                 await impatient.accept(new_job("meanwhile"))
-    finally:
-        cluster.start()
     assert isinstance(await impatient.accept(new_job("after")), Accepted)
     assert await impatient.get("acme", "before") is not None
     assert await impatient.get("acme", "meanwhile") is None
@@ -214,13 +211,10 @@ class TestOpenedEarly:
 
     async def test_a_server_that_is_away_is_used_when_it_is_there(self, cluster):
         url = cluster.database()
-        cluster.stop()
-        try:
+        with cluster.stopped():
             store = await open_store(parse_store_url(url), patience=1.0, early=True)
             with pytest.raises(StoreUnreachableError, match="Connection refused"):
                 await store.accept(new_job("early"))
-        finally:
-            cluster.start()
         # Its tables are made now.
         assert isinstance(await store.accept(new_job("late")), Accepted)
         assert await store.get("acme", "early") is None

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import create_engine, text
 
 from drain.drain_callers import Callers, Got
 from simulation.sim_drain import TENANTS, Asked, Claim, Drain, Guess, World
+from support_tasks import meanwhile
 from understudy.mock import Pace
 from understudy.mock.board import Attempt
 
@@ -165,7 +166,7 @@ class _Story:
         """From the first of the people to the last answer."""
         drain, plan = self._drain, self._plan
         await self._mock("pace", msgspec.to_builtins(plan.pace))
-        async with _beside(self._people), _beside(self._read_log):
+        async with meanwhile(self._people(), self._read_log()):
             await asyncio.sleep(plan.before)
             drain.ill = time.time()
             await self._mock("faults", [{"fault": "overloaded"}])
@@ -175,7 +176,7 @@ class _Story:
             drain.well = time.time()
             await self._provider.ask("DELETE", "/mock/faults")
             await self._mock("limits", [{"requests": plan.requests}])
-            async with _beside(self._grow), _beside(self._guess):
+            async with meanwhile(self._grow(), self._guess()):
                 await self._until_over()
             await asyncio.sleep(plan.after)
             self._ran.end = time.time()
@@ -333,17 +334,6 @@ class _Story:
                     drain.ended[job] = 1
 
         await asyncio.gather(*(hand() for _ in range(_HANDS)))
-
-
-@contextlib.asynccontextmanager
-async def _beside(what: Callable[[], Any]) -> AsyncIterator[None]:
-    """Let something go on beside, until this is left."""
-    task = asyncio.ensure_future(what())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _of(tenant: str) -> dict[str, str]:

@@ -43,20 +43,6 @@ def after(processes: list[Process], holds: Callable[[Process], object]) -> float
         return max(pool.map(seen, processes))
 
 
-@contextlib.contextmanager
-def away(cluster: Cluster, way: str) -> Iterator[None]:
-    """PostgreSQL is stopped, or frozen."""
-    if way == "frozen":
-        with cluster.frozen():
-            yield
-        return
-    cluster.stop()
-    try:
-        yield
-    finally:
-        cluster.start()
-
-
 def rounds(cluster: Cluster, way: str | None, folder: pathlib.Path) -> dict[str, float]:
     """One life of four processes; `way`: how PostgreSQL is away in it, if it is."""
     folder.mkdir()
@@ -74,7 +60,7 @@ def rounds(cluster: Cluster, way: str | None, folder: pathlib.Path) -> dict[str,
             first.admin("POST", "targets/gpt/restore")
             found["a restore"] = after(others, lambda one: not one.health()["pulls"])
             return found
-        with away(cluster, way):
+        with cluster.away(way):
             everybody = house.processes
             found["missed"] = after(everybody, lambda one: one.fleet()["reachable"] is False)
             ends = time.monotonic() + AWAY

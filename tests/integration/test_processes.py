@@ -74,12 +74,7 @@ def test_with_postgresql_away_each_decides_by_itself_and_then_they_agree(
     house, cluster, stand_in, way
 ):
     first, second, third = house.begin(3)
-    with contextlib.ExitStack() as stack:
-        if way == "frozen":
-            stack.enter_context(cluster.frozen())
-        else:
-            cluster.stop()
-            stack.callback(cluster.start)
+    with cluster.away(way):
         for process in house.processes:
             until(lambda process=process: process.fleet()["reachable"] is False)
         told = first.fleet()

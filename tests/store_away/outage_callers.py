@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-__all__ = ["Callers", "Jobs", "ask_once", "meanwhile"]
+from support_tasks import meanwhile
+
+__all__ = ["Callers", "Jobs", "ask_once"]
 
 #: Of each kind: whole or streamed, over a kept connection or a new one.
 OF_A_KIND = 4
@@ -33,18 +35,6 @@ def _fault(got: httpx.Response, *, stream: bool) -> str | None:
         return f"{got.status_code}: {got.text[:200]}"
     whole = "event: message_stop" in got.text if stream else got.text.endswith("}")
     return None if whole else f"not whole: {got.text[-100:]}"
-
-
-@asynccontextmanager
-async def meanwhile(*lives: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """These go on until it is left, whatever becomes of one of them."""
-    tasks = [asyncio.create_task(life) for life in lives]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Callers:

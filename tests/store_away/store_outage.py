@@ -10,11 +10,10 @@ not hold that docs/processes.md promises.
 
 import argparse
 import asyncio
-import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +22,12 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from store_away.outage_callers import Callers, Jobs, ask_once, meanwhile
+from store_away.outage_callers import Callers, Jobs, ask_once
 from store_away.outage_house import House, model_of, target_of
 from store_away.outage_workers import Crew
 from support_pages import machine, put, table
 from support_pages import say as tell
+from support_tasks import meanwhile
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/processes.md"
 WORKERS = 4
@@ -120,21 +120,6 @@ async def _ask_for_ever(client: httpx.AsyncClient, feature: str) -> None:
         got.raise_for_status()
 
 
-@contextlib.asynccontextmanager
-async def away(house: House, kind: str) -> AsyncIterator[None]:
-    """The store is stopped, or frozen."""
-    cluster = house.cluster
-    if kind == "frozen":
-        with cluster.frozen():
-            yield
-        return
-    await asyncio.to_thread(cluster.stop)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(cluster.start)
-
-
 async def measure_outage(
     scene: Scene, callers: Callers, jobs: Jobs, outage: Outage, seconds: float
 ) -> None:
@@ -143,7 +128,7 @@ async def measure_outage(
     callers.phase = f"{kind}, away"
     gone = time.monotonic()
     refused = len(jobs.refused)
-    async with away(house, kind):
+    async with house.cluster.away_from_loop(kind):
         caught = list(jobs.open_since(gone))
         await asyncio.sleep(seconds / 6)
         say(f"{kind}: the primary is overloaded")
