@@ -16,6 +16,7 @@ import secrets
 import signal
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -282,30 +283,33 @@ def demo() -> int:
 
 async def _demo() -> int:
     _raise_file_limit()
-    one = await mock.serve("127.0.0.1", _free(DEMO_ONE))
-    two = await mock.serve("127.0.0.1", _free(DEMO_TWO))
-    # Nobody but who sees this terminal is its operator.
-    key = f"usk_{secrets.token_urlsafe(32)}"
-    try:
-        settings = load(_demo_config(one.url, two.url, key), os.environ, source="demo")
-        async with _running(settings, Log()) as product:
-            print(f"provider anthropic (stand-in): {one.url}")
-            print(f"provider openai (stand-in): {two.url}")
-            print(f"console key: {key}")
-            word = _when_told(None)
-            _announce(product)
-            await word.wait()
-            await product.drain(1.0)
-    finally:
-        await one.close()
-        await two.close()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="understudy-demo-"))
+        one = await mock.serve("127.0.0.1", _free(DEMO_ONE))
+        stack.push_async_callback(one.close)
+        two = await mock.serve("127.0.0.1", _free(DEMO_TWO))
+        stack.push_async_callback(two.close)
+        # Nobody but who sees this terminal is its operator.
+        key = f"usk_{secrets.token_urlsafe(32)}"
+        config = _demo_config(one.url, two.url, key, f"sqlite:///{folder}/jobs.db")
+        product = await stack.enter_async_context(
+            _running(load(config, os.environ, source="demo"), Log())
+        )
+        print(f"provider anthropic (stand-in): {one.url}")
+        print(f"provider openai (stand-in): {two.url}")
+        print(f"console key: {key}")
+        word = _when_told(None)
+        _announce(product)
+        await word.wait()
+        await product.drain(1.0)
     return 0
 
 
-def _demo_config(anthropic: str, openai: str, console_key: str) -> str:
+def _demo_config(anthropic: str, openai: str, console_key: str, store: str) -> str:
     return f"""
 relay: {{listen: "127.0.0.1:{_free(DEMO_RELAY)}"}}
 web: {{listen: "127.0.0.1:{_free(DEMO_WEB)}", console_key: "{console_key}"}}
+store: "{store}"
 providers:
   anthropic:
     kind: anthropic
@@ -322,6 +326,7 @@ features:
     targets:
       - anthropic/claude-sonnet-5
       - openai/gpt-5.2
+    defer: true
 """
 
 
