@@ -12,10 +12,10 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from understudy.ports import Claimed, Lane, StoreError
+from understudy.ports import Claimed, Lane
 from understudy.relay.jobs.bell import Place, rung
 from understudy.relay.jobs.run import LEASE_SECONDS, Run
-from understudy.relay.jobs.tasks import wind_up
+from understudy.relay.jobs.tasks import ends_well, wind_up
 from understudy.relay.jobs.ways import Way
 
 if TYPE_CHECKING:
@@ -86,15 +86,8 @@ class Runner:
 
     async def keep_running(self) -> None:
         """Look for jobs to begin, again and again, until it is stopped."""
-        relay = self._jobs.relay
         while not self._is_stopped:
-            try:
-                await self._look()
-            except StoreError as error:
-                self._jobs.upkeep.complain(error)
-                await asyncio.sleep(TROUBLE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - a task's edge
-                relay.log.own_fault("", "claiming jobs", error)
+            if not await ends_well(self._jobs, self._look(), "claiming jobs"):
                 await asyncio.sleep(TROUBLE_SECONDS)
             await asyncio.sleep(PAUSE_SECONDS)
             somebody = bool(self._jobs.lines.lanes())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from understudy.policy.job_ends import orphaned
 from understudy.ports import JobStatus, StoreError
 from understudy.relay.jobs.run import LEASE_SECONDS
+from understudy.relay.jobs.tasks import ends_well
 
 if TYPE_CHECKING:
     from understudy.relay.jobs.jobs import Jobs
@@ -38,19 +39,13 @@ class Upkeep:
 
     async def keep_up(self) -> None:
         """Again and again, until it is cancelled."""
-        log = self._jobs.relay.log
+        jobs = self._jobs
         while True:
-            self._jobs.ways.watch(self._jobs.relay.now())
-            try:
-                await self._round()
-            except StoreError as error:
-                self.complain(error)
-            except Exception as error:  # noqa: BLE001 - a task's edge
-                log.own_fault("", "looking after jobs", error)
-            else:
-                if self._is_in_trouble:
-                    self._is_in_trouble = False
-                    log.note("store", text="it answers again")
+            jobs.ways.watch(jobs.relay.now())
+            is_well = await ends_well(jobs, self._round(), "looking after jobs")
+            if is_well and self._is_in_trouble:
+                self._is_in_trouble = False
+                jobs.relay.log.note("store", text="it answers again")
             await asyncio.sleep(ROUND_SECONDS)
 
     def complain(self, error: StoreError) -> None:

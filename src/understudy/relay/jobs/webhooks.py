@@ -19,11 +19,11 @@ from understudy import __version__
 from understudy.core.faults import Fault
 from understudy.core.settings import Webhook
 from understudy.policy.callbacks import TOLD_SECONDS_MAX, Again, Delivered, follows
-from understudy.ports import Callback, StoreError
+from understudy.ports import Callback
 from understudy.providers.retry_after import from_headers
 from understudy.relay.http import Origin
 from understudy.relay.jobs.bell import rung
-from understudy.relay.jobs.tasks import wind_up
+from understudy.relay.jobs.tasks import ends_well, wind_up
 from understudy.relay.jobs.views import callback_body, callback_id
 from understudy.services.webhook_metrics import Told, WebhookMetrics
 from understudy.services.webhook_signing import signatures
@@ -130,15 +130,8 @@ class Webhooks:
         await wind_up(self._tasks, LEAVE_SECONDS)
 
     async def _keep_telling(self) -> None:
-        log = self._jobs.relay.log
         while True:
-            try:
-                await self._look()
-            except StoreError as error:
-                self._jobs.upkeep.complain(error)
-                await asyncio.sleep(TROUBLE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - a task's edge
-                log.own_fault("", "telling webhooks", error)
+            if not await ends_well(self._jobs, self._look(), "telling webhooks"):
                 await asyncio.sleep(TROUBLE_SECONDS)
             await rung(self._wake, LOOK_SECONDS)
             self._wake.clear()
@@ -187,13 +180,8 @@ class Webhooks:
     # -- one message --------------------------------------------------------------------------
 
     async def _tell(self, endpoint: Endpoint, callback: Callback) -> None:
-        try:
-            await self._try(endpoint, callback)
-        except StoreError as error:
-            # Its lease runs out, and it is told again: at least once.
-            self._jobs.upkeep.complain(error)
-        except Exception as error:  # noqa: BLE001 - a task's edge
-            self._jobs.relay.log.own_fault("", f"telling of {callback.job_id}", error)
+        # Where that fails its lease runs out, and it is told again: at least once.
+        await ends_well(self._jobs, self._try(endpoint, callback), f"telling of {callback.job_id}")
 
     async def _try(self, endpoint: Endpoint, callback: Callback) -> None:
         jobs = self._jobs
