@@ -21,6 +21,7 @@ from simulation.sim_net import Network
 from simulation.sim_pinned import NotingLog, OrderedSet, keep_order, pinned, play_spells
 from simulation.sim_script import Provider
 from understudy.config import load
+from understudy.core.settings import Settings
 from understudy.mock.board import Attempt, Board
 from understudy.mock.http import Connection, Exchange, HttpRequest
 from understudy.mock.limits import Limit
@@ -177,13 +178,20 @@ class House:
 
     def begin(self, loop: VirtualLoop, store: JobStore) -> Relay:
         """A process that serves, with these jobs."""
-        settings = load(self._config(), {}, source="jobs")
-        relay = Relay(settings, loop, _TLS, self.log, fleet=self.fleet(loop))
+        relay = Relay(self._settings(), loop, _TLS, self.log, fleet=self.fleet(loop))
         keep_order(relay)
         if self.probes:
             relay.probe()
         relay.keep_jobs(store)
         return relay
+
+    def reload(self, name: str = "f", **feature: Any) -> None:
+        """From now on it has this one feature."""
+        self.features = {name: feature}
+        self.relay.reload(self._settings())
+
+    def _settings(self) -> Settings:
+        return load(self._config(), {}, source="jobs")
 
     def _config(self) -> str:
         providers: dict[str, Any] = {}

@@ -14,6 +14,8 @@ from understudy.store.memory import MemoryStore
 #: Some ten seconds for an answer.
 SLOW = Pace(tokens_per_second=10.0, first_token=0.1)
 HOUR = 3600.0
+SAME = {"x-understudy-tiers": "same"}
+REDUCED = [{"use": "one/claude-haiku-4-5", "tier": "reduced"}]
 
 
 def claude(pace=SLOW, **more):
@@ -41,6 +43,19 @@ class MoodyStore(MemoryStore):
             return await found(*args, **told)
 
         return moody
+
+
+class WatchedStore(MemoryStore):
+    """`then` is called once, the moment that something has been claimed."""
+
+    then = None
+
+    async def claim(self, **told):
+        claimed = await super().claim(**told)
+        if claimed and self.then is not None:
+            then, self.then = self.then, None
+            then()
+        return claimed
 
 
 def only(got, status):
@@ -181,6 +196,48 @@ class TestWhatCannotBeDone:
 
         monkeypatch.setattr(catcher, "MAX_ANSWER", 3_000)
         play(House(claude(), probes=False), story)
+
+
+class TestSettingsThatChange:
+    """A job that could be served when it was taken asks for what is served no more."""
+
+    def test_it_waits_until_they_change_again(self):
+        async def story(house):
+            location = only(await house.ask(headers=SAME), 202).headers["location"]
+            house.reload(targets=REDUCED)
+            await asyncio.sleep(600.0)
+            job = (await house.call("GET", location)).json()
+            assert (job["status"], job["attempts"]) == ("queued", 0)
+            other = only(await house.ask(), 202).headers["location"]
+            assert (await house.until_over(other)).json()["status"] == "succeeded"
+            job_id = location.rpartition("/")[2]
+            events = await house.store.events("", job_id, after=0, limit=100)
+            assert any(b'"no_target_fits"' in event.data for event in events)
+            house.reload()
+            assert (await house.until_over(location)).json()["status"] == "succeeded"
+
+        play(House(claude()), story)
+
+    def test_it_waits_no_longer_than_it_may(self):
+        async def story(house):
+            location = only(await house.ask(headers=SAME), 202).headers["location"]
+            house.reload(targets=REDUCED)
+            assert (await house.until_over(location)).json()["status"] == "expired"
+            assert house.asked("one") == []
+
+        play(House(claude(), probes=False), story)
+
+    def test_what_was_claimed_when_its_feature_went_waits_for_it_too(self):
+        async def story(house):
+            house.store.then = lambda: house.reload("g")
+            location = only(await house.ask(), 202).headers["location"]
+            await asyncio.sleep(600.0)
+            assert house.store.then is None
+            assert (await house.call("GET", location)).json()["status"] == "queued"
+            house.reload()
+            assert (await house.until_over(location)).json()["status"] == "succeeded"
+
+        play(House(claude(), store=WatchedStore()), story)
 
 
 class TestCancelling:

@@ -15,7 +15,7 @@ import msgspec
 from understudy.core.faults import Kind
 from understudy.policy.verdict import Verdict
 
-__all__ = ["MOST_ATTEMPTS", "Back", "End", "follows", "locked", "orphaned"]
+__all__ = ["MOST_ATTEMPTS", "Back", "End", "barred", "follows", "orphaned"]
 
 #: Times that a job is begun in vain without an outage to blame, or by a process that then died.
 MOST_ATTEMPTS: Final = 10
@@ -33,10 +33,10 @@ VAIN_SECONDS_MAX: Final = 600.0
 ORPHANED_SECONDS: Final = 5.0
 ORPHANED_SECONDS_MAX: Final = 600.0
 
-#: What can't be opened is looked at again after min(600 s, 15 s · 2ⁿ), half of it random: long
-#: enough not to fill the store with events, short enough for whoever brings the key.
-LOCKED_SECONDS: Final = 15.0
-LOCKED_SECONDS_MAX: Final = 600.0
+#: What the settings bar is looked at again after min(600 s, 15 s · 2ⁿ), half of it random: long
+#: enough not to fill the store with events, short enough for whoever mends them.
+BARRED_SECONDS: Final = 15.0
+BARRED_SECONDS_MAX: Final = 600.0
 
 #: Verdicts of requests that ran, and were not answered in time.
 _LATE: Final = frozenset({"deadline_exceeded", "stream_broken"})
@@ -85,10 +85,11 @@ def orphaned(attempts: int) -> float:
     return min(ORPHANED_SECONDS_MAX, ORPHANED_SECONDS * 2.0 ** min(attempts - 2, 16))
 
 
-def locked(*, claims: int, chance: float) -> Back:
-    """What follows where a job can't be opened, because its key is missing: it waits, and that is
-    no attempt. `claims` and `chance` as for `follows`.
+def barred(*, claims: int, chance: float) -> Back:
+    """What follows where the settings keep a job from being begun, because its key is missing, or
+    what it asks for is served no more: it waits for others, and that is no attempt. `claims` and
+    `chance` as for `follows`.
     """
     doublings = min(max(claims - 1, 0), 16)
-    longest = min(LOCKED_SECONDS_MAX, LOCKED_SECONDS * 2.0**doublings)
+    longest = min(BARRED_SECONDS_MAX, BARRED_SECONDS * 2.0**doublings)
     return Back(longest * (0.5 + 0.5 * chance), counted=False)

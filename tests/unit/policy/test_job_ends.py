@@ -9,8 +9,8 @@ from understudy.policy.job_ends import (
     WAIT_SECONDS_MAX,
     Back,
     End,
+    barred,
     follows,
-    locked,
     orphaned,
 )
 from understudy.policy.verdict import (
@@ -97,9 +97,9 @@ def test_waits_grow_and_are_spread_over_all_of_their_time():
 
 
 def test_what_can_not_be_opened_waits_ever_longer_and_is_no_attempt():
-    waits = [locked(claims=claims, chance=1.0).seconds for claims in (1, 2, 3, 6, 7, 2000)]
+    waits = [barred(claims=claims, chance=1.0).seconds for claims in (1, 2, 3, 6, 7, 2000)]
     assert waits == [15.0, 30.0, 60.0, 480.0, 600.0, 600.0]
-    assert locked(claims=7, chance=0.0) == Back(300.0, counted=False)
+    assert barred(claims=7, chance=0.0) == Back(300.0, counted=False)
 
 
 def test_after_one_death_it_is_begun_again_at_once():

@@ -15,9 +15,8 @@ from msgspec.structs import replace
 
 from understudy.core.outcomes import Attempt, Result
 from understudy.core.settings import Caller
-from understudy.policy.job_ends import MOST_ATTEMPTS, WAIT_SECONDS_MAX, Back, follows, locked
+from understudy.policy.job_ends import MOST_ATTEMPTS, WAIT_SECONDS_MAX, Back, barred, follows
 from understudy.policy.plans import Target
-from understudy.policy.verdict import Verdict
 from understudy.ports import (
     Answer,
     Claimed,
@@ -31,6 +30,7 @@ from understudy.relay.http import Refusal
 from understudy.relay.jobs.bell import rung
 from understudy.relay.jobs.catcher import Catcher
 from understudy.relay.jobs.parcel import UnreadableError, unpack
+from understudy.relay.jobs.tasks import ends_well
 from understudy.relay.order import Order
 from understudy.services.sealing import BrokenSealError, NoKeyError
 
@@ -87,12 +87,8 @@ class Run:
     async def carry_out(self) -> None:
         """From the claim to the word about what became of it."""
         try:
-            await self._carry_out()
-        except StoreError as error:
-            # Its lease will run out, and then it is somebody's again.
-            self._jobs.upkeep.complain(error)
-        except Exception as error:  # noqa: BLE001 - a task's edge
-            self._relay.log.own_fault("", f"running {self._job.id}", error)
+            # Where that fails its lease runs out, and then it is somebody's again.
+            await ends_well(self._jobs, self._carry_out(), f"running {self._job.id}")
         finally:
             self._stop()
 
@@ -130,7 +126,8 @@ class Run:
             chance=self._relay.draw(),
         )
         if isinstance(next_, Back):
-            await self._tell(order, verdict)
+            if verdict is not None:
+                await self._tell(verdict.code, verdict.words, request=order.id)
             await self._give_back(next_)
             return
         ending = JobStatus.SUCCEEDED if next_.succeeded else JobStatus.FAILED
@@ -147,8 +144,7 @@ class Run:
         try:
             order = await self._understand()
         except NoKeyError:
-            self.is_spared = True
-            await self._give_back(locked(claims=self._job.token, chance=self._relay.draw()))
+            await self._wait_for_settings()
             return None
         except (BrokenSealError, UnreadableError) as error:
             # A newer program's, perhaps: whoever can read it may have it.
@@ -156,8 +152,9 @@ class Run:
             await self._give_back(Back(WAIT_SECONDS_MAX * self._relay.draw(), counted=True))
             return None
         except Refusal as refusal:
-            # The settings have changed since it was taken.
-            await self._refuse(refusal)
+            # When it was taken nothing was wrong with it: the settings have changed since.
+            await self._tell(refusal.code, refusal.message)
+            await self._wait_for_settings()
             return None
         now = self._relay.now()
         if all(self._relay.board.rests(target, now) for target in order.place.plan.targets):
@@ -223,11 +220,11 @@ class Run:
                 return True
         return False
 
-    async def _tell(self, order: Order, verdict: Verdict | None) -> None:
-        """An event for those who watch: it was tried, and why it waits again."""
-        if verdict is None:
-            return
-        told = {"request": order.id, "code": verdict.code, "message": verdict.words}
+    async def _tell(self, code: str, message: str, **ids: str) -> None:
+        """An event for those who watch: it was tried, and why it waits again. `ids`: of what was
+        asked for it.
+        """
+        told = {**ids, "code": code, "message": message}
         try:
             await self._jobs.store.append(
                 self._lease,
@@ -238,6 +235,11 @@ class Run:
         except StoreLimitError:
             # Tried thousands of times: who wants to know has been told often enough.
             return
+
+    async def _wait_for_settings(self) -> None:
+        """By those in force it can't be begun."""
+        self.is_spared = True
+        await self._give_back(barred(claims=self._job.token, chance=self._relay.draw()))
 
     async def _give_back(self, back: Back) -> None:
         jobs = self._jobs
