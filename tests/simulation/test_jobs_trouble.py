@@ -220,7 +220,8 @@ class TestSettingsThatChange:
 
     def test_it_waits_no_longer_than_it_may(self):
         async def story(house):
-            location = only(await house.ask(headers=SAME), 202).headers["location"]
+            asked = {**SAME, "x-understudy-deadline": "30m"}
+            location = only(await house.ask(headers=asked), 202).headers["location"]
             house.reload(targets=REDUCED)
             assert (await house.until_over(location)).json()["status"] == "expired"
             assert house.asked("one") == []
